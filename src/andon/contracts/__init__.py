@@ -1,0 +1,1 @@
+"""Values that cross a handoff: declared shapes, no behaviour."""
