@@ -69,7 +69,10 @@ def parse_iso(text: str) -> int:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
         raise UsageError(
-            "time.not-a-time", "This is not a date or time.", found=repr(text), fix="Write it like 2013-07-01 or 2013-07-01T12:00:00Z."
+            "time.not-a-time",
+            "This is not a date or time.",
+            found=repr(text),
+            fix="Write it like 2013-07-01 or 2013-07-01T12:00:00Z.",
         ) from error
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     whole = moment.replace(microsecond=0)

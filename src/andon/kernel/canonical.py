@@ -1,0 +1,151 @@
+"""Canonical JSON (RFC 8785): one value, one sequence of bytes.
+
+Numbers follow ECMAScript as the RFC demands. NaN, the infinities, integers that a double cannot hold exactly and keys
+that are not strings are refused, so that whatever is hashed or signed reads the same everywhere.
+"""
+
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from andon.kernel.errors import InputError
+
+Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
+_SAFE_INTEGER: Final = 2**53 - 1
+_ESCAPES: Final = re.compile(r'[\x00-\x1f"\\]')
+_SHORT: Final = {"\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r", '"': '\\"', "\\": "\\\\"}
+
+
+def dumps(value: Json) -> bytes:
+    """The canonical bytes of a JSON value, in UTF-8.
+
+    Raises:
+        InputError: The value holds NaN, an infinity, an integer beyond 2**53 - 1, a lone surrogate or something that is
+            not JSON.
+    """
+    parts: list[str] = []
+    _write(value, parts, "$")
+    try:
+        return "".join(parts).encode()
+    except UnicodeEncodeError as error:
+        raise _refuse("$", "text with a lone surrogate") from error
+
+
+def loads(data: bytes) -> Json:
+    """The value of JSON bytes, refusing what `dumps` would not have written.
+
+    Raises:
+        InputError: The bytes are not canonical JSON: other spacing, order, number format or a doubled key.
+    """
+    try:
+        value: Json = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise InputError(
+            "canonical.not-json",
+            "These bytes are not JSON.",
+            found=repr(data[:60]),
+            fix="Check where the file came from.",
+        ) from error
+    if dumps(value) != data:
+        raise InputError(
+            "canonical.not-canonical",
+            "These bytes are JSON, but not in canonical form.",
+            found=repr(data[:60]),
+            fix="Write the value with andon.kernel.canonical.dumps.",
+        )
+    return value
+
+
+def _write(value: object, parts: list[str], place: str) -> None:
+    if value is None:
+        parts.append("null")
+    elif isinstance(value, bool):
+        parts.append("true" if value else "false")
+    elif isinstance(value, str):
+        parts.append(_text(value))
+    elif isinstance(value, int):
+        parts.append(_integer(value, place))
+    elif isinstance(value, float):
+        parts.append(_float(value, place))
+    elif isinstance(value, Mapping):
+        _write_object(value, parts, place)
+    elif isinstance(value, Sequence) and not isinstance(value, bytes | bytearray | memoryview):
+        _write_array(value, parts, place)
+    else:
+        raise _refuse(place, type(value).__name__)
+
+
+def _write_object(value: Mapping[object, object], parts: list[str], place: str) -> None:
+    names = [name for name in value if isinstance(name, str)]
+    if len(names) != len(value):
+        raise _refuse(place, "a key that is not text")
+    separator = "{"
+    for name in sorted(names, key=_utf16):
+        parts.append(f"{separator}{_text(name)}:")
+        _write(value[name], parts, f"{place}.{name}")
+        separator = ","
+    parts.append("}" if separator == "," else "{}")
+
+
+def _write_array(value: Sequence[object], parts: list[str], place: str) -> None:
+    separator = "["
+    for index, item in enumerate(value):
+        parts.append(separator)
+        _write(item, parts, f"{place}[{index}]")
+        separator = ","
+    parts.append("]" if separator == "," else "[]")
+
+
+def _utf16(name: str) -> bytes:
+    return name.encode("utf-16-be", "surrogatepass")
+
+
+def _text(value: str) -> str:
+    return '"' + _ESCAPES.sub(lambda match: _SHORT.get(match[0]) or f"\\u{ord(match[0]):04x}", value) + '"'
+
+
+def _integer(value: int, place: str) -> str:
+    if abs(value) > _SAFE_INTEGER:
+        raise _refuse(place, f"{value}, which a double cannot hold; write it as text")
+    return str(int(value))
+
+
+def _float(value: float, place: str) -> str:
+    """ECMA-262 Number::toString, from Python's shortest round-trip digits."""
+    if not math.isfinite(value):
+        raise _refuse(place, repr(value))
+    if value == 0:
+        return "0"
+    sign = "-" if value < 0 else ""
+    mantissa, _, exponent_text = f"{abs(value)!r}".partition("e")
+    whole, _, fraction = mantissa.partition(".")
+    fraction = "" if fraction == "0" else fraction
+    digits = (whole + fraction).lstrip("0")
+    point = len(whole) + int(exponent_text or 0)
+    if whole.strip("0") == "":
+        point -= len(whole) + len(fraction) - len(fraction.lstrip("0"))
+    return sign + _layout(digits.rstrip("0"), point)
+
+
+def _layout(digits: str, point: int) -> str:
+    count = len(digits)
+    if count <= point <= 21:
+        return digits + "0" * (point - count)
+    if 0 < point <= 21:
+        return f"{digits[:point]}.{digits[point:]}"
+    if -6 < point <= 0:
+        return f"0.{'0' * -point}{digits}"
+    tail = f".{digits[1:]}" if count > 1 else ""
+    return f"{digits[0]}{tail}e{'+' if point > 0 else '-'}{abs(point - 1)}"
+
+
+def _refuse(place: str, found: str) -> InputError:
+    return InputError(
+        "canonical.not-json",
+        "This value has no canonical JSON form.",
+        place=place,
+        found=found,
+        fix="Use text, finite numbers, true, false, null, lists and objects.",
+    )
