@@ -19,8 +19,10 @@ class Column:
     """One column.
 
     Attributes:
-        kind: What its values are. `fixed` is a decimal kept as an integer of `scale` decimals; `time` is nanoseconds in UTC.
-        role: `key` columns and the event time together identify a row; `known_at` says when the row could first be known.
+        kind: What its values are. `fixed` is a decimal kept as an integer of `scale` decimals; `time` is
+            nanoseconds in UTC.
+        role: `key` columns and the event time together identify a row; `known_at` says when the row could first be
+            known.
         nullable: Whether null is a value.
         unit: For people, such as `min` or `mi`.
         tz: The zone in which a source's times without a zone are meant.
@@ -65,8 +67,8 @@ class DatasetContract:
     """Columns, rules and times of one dataset.
 
     Attributes:
-        known_after_ns: How long after its event time a row becomes known, where the contract declares it; `None` means the
-            moment its batch was published, unless a column has the role `known_at`.
+        known_after_ns: How long after its event time a row becomes known, where the contract declares it; `None` means
+            the moment its batch was published, unless a column has the role `known_at`.
     """
 
     name: str

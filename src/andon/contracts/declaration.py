@@ -1,0 +1,103 @@
+"""What a factory's code declares, as data: everybody but the code's own child process reads this instead of the code."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from andon.contracts.policy import Policy
+from andon.contracts.wire import to_json
+from andon.kernel.canonical import Json
+from andon.kernel.digest import Digest, of_value
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One function that brings raw rows, and the contract they must keep.
+
+    Attributes:
+        function: Digest of the function and of the factory's modules it uses.
+        every_ns: How often it is asked, in scheduled operation.
+    """
+
+    name: str
+    contract: str
+    owner: str
+    every_ns: int
+    function: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureSet:
+    """One feature definition for training and serving.
+
+    Attributes:
+        plan: Spine, time of the question and features, as written by `expressions.plan`.
+        label: The label's expression tree.
+        label_kind: `bool` makes a binary task, `category` many classes, a number a regression.
+        label_within_ns: How long after the question the label is waited for.
+    """
+
+    name: str
+    spine: str
+    owner: str
+    plan: Mapping[str, Json]
+    label: Mapping[str, Json]
+    label_kind: str
+    label_within_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One model: how it is trained and how its rows are split by time.
+
+    Attributes:
+        tune_ns: Length of the tuning rows, before the holdout.
+        holdout_ns: Length of the holdout rows, the newest ones.
+        limit_ns: Longest time a training may take.
+        measures: The team's own measurements: name and digest of the function.
+    """
+
+    name: str
+    features: str
+    owner: str
+    tune_ns: int
+    holdout_ns: int
+    limit_ns: int
+    params: Mapping[str, Json]
+    seed: int
+    threads: int
+    function: Digest
+    measures: tuple[tuple[str, Digest], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Where a model goes once its gates passed."""
+
+    model: str
+    target: str
+    latency_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """A whole factory.
+
+    Attributes:
+        contracts: Dataset contracts by name, as written by `DatasetContract.to_json`.
+        code: Digest of every file of the factory's code, by its path in the factory folder.
+    """
+
+    factory: str
+    owner: str
+    purpose: str
+    contracts: Mapping[str, Json]
+    sources: tuple[Source, ...]
+    feature_sets: tuple[FeatureSet, ...]
+    models: tuple[Model, ...]
+    gates: tuple[Policy, ...]
+    releases: tuple[Release, ...]
+    code: Mapping[str, Json]
+
+    def digest(self) -> Digest:
+        """Identity of the declaration."""
+        return of_value(to_json(self))

@@ -1,0 +1,118 @@
+"""Frozen dataclasses to canonical JSON and back, strictly: every member named, typed and known."""
+
+import types
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from functools import cache
+from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+
+from andon.kernel.canonical import Json
+from andon.kernel.errors import InputError
+
+T = TypeVar("T")
+
+
+def to_json(value: object) -> Json:
+    """A value of dataclasses, tuples and scalars as JSON; integers whose field ends in `_ns` become text.
+
+    Nanoseconds since 1970 do not fit into the integers that JSON keeps exactly.
+    """
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _number_text(field.name, getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(name): to_json(item) for name, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [to_json(item) for item in value]
+    return cast("Json", value)
+
+
+def from_json(kind: type[T], value: Json, place: str = "$") -> T:
+    """Read what `to_json` wrote, as an instance of the dataclass `kind`.
+
+    Raises:
+        InputError: A member is missing, unknown or of the wrong type; `place` says which.
+    """
+    if not isinstance(value, dict):
+        raise _malformed(place, value, "an object")
+    hints = _hints(kind)
+    if set(hints) != set(value):
+        odd = sorted(set(hints) ^ set(value))
+        raise _malformed(place, odd, f"exactly the members of {kind.__name__}")
+    return kind(**{name: _read(hint, value[name], f"{place}.{name}", name) for name, hint in hints.items()})
+
+
+def _number_text(name: str, value: object) -> Json:
+    if name.endswith("_ns") and isinstance(value, int):
+        return str(value)
+    return to_json(value)
+
+
+@cache
+def _hints(kind: type) -> dict[str, Any]:
+    hints = get_type_hints(kind)
+    return {field.name: hints[field.name] for field in fields(kind)}
+
+
+def _read(hint: Any, value: Any, place: str, name: str) -> Any:  # noqa: ANN401  # any annotation, any JSON
+    origin = get_origin(hint)
+    if origin in (Union, types.UnionType):
+        return _read_union(hint, value, place, name)
+    if origin is Literal:
+        return _known(value in get_args(hint) and isinstance(value, str), value, place, str(get_args(hint)))
+    if origin is tuple:
+        return _read_tuple(hint, value, place, name)
+    if origin in (Mapping, dict):
+        return _known(isinstance(value, dict), value, place, "an object")
+    if isinstance(hint, type) and is_dataclass(hint):
+        return from_json(hint, value, place)
+    return _read_scalar(hint, value, place, name)
+
+
+def _read_union(hint: Any, value: Any, place: str, name: str) -> Any:  # noqa: ANN401  # any annotation, any JSON
+    if value is None and type(None) in get_args(hint):
+        return None
+    choices = [choice for choice in get_args(hint) if choice is not type(None)]
+    for choice in choices:
+        try:
+            return _read(choice, value, place, name)
+        except InputError:
+            if choice is choices[-1]:
+                raise
+    raise _malformed(place, value, str(hint))
+
+
+def _read_tuple(hint: Any, value: Any, place: str, name: str) -> tuple[Any, ...]:  # noqa: ANN401  # any annotation, any JSON
+    inner = get_args(hint)
+    _known(isinstance(value, Sequence) and not isinstance(value, str), value, place, "a list")
+    if len(inner) == 2 and inner[1] is Ellipsis:
+        return tuple(_read(inner[0], item, f"{place}[{index}]", name) for index, item in enumerate(value))
+    _known(len(inner) == len(value), value, place, f"a list of {len(inner)}")
+    return tuple(
+        _read(kind, item, f"{place}[{i}]", name) for i, (kind, item) in enumerate(zip(inner, value, strict=True))
+    )
+
+
+def _read_scalar(hint: Any, value: Any, place: str, name: str) -> Any:  # noqa: ANN401  # any annotation, any JSON
+    if hint is int and name.endswith("_ns") and isinstance(value, str) and value.lstrip("-").isdigit():
+        return int(value)
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if hint in (str, int, float, bool):
+        return _known(type(value) is hint and not (hint is int and name.endswith("_ns")), value, place, hint.__name__)
+    return value
+
+
+def _known(holds: bool, value: Any, place: str, wanted: str) -> Any:  # noqa: ANN401  # any annotation, any JSON
+    if not holds:
+        raise _malformed(place, value, wanted)
+    return value
+
+
+def _malformed(place: str, found: object, wanted: str) -> InputError:
+    return InputError(
+        "wire.malformed",
+        f"This value is not {wanted}.",
+        place=place,
+        found=repr(found)[:120],
+        fix="Write it with the same version of andon that reads it.",
+    )
