@@ -1,0 +1,1 @@
+"""Where evidence meets policy: the only place where a verdict is made."""

@@ -1,0 +1,76 @@
+"""What the gates need from the control database: signed statements, found by what they are about."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from andon.kernel.digest import Digest
+from andon.kernel.unit import Unit
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A signed statement as it is stored.
+
+    Only `envelope` is proof. Type and subjects serve to find it: whoever relies on a statement unseals the envelope and
+    reads them there.
+
+    Attributes:
+        digest: Digest of `envelope`, which is also what the ledger's entry names.
+        predicate_type: Such as `andon/gate-verdict/v1`.
+        subjects: Digests of what it speaks about, in order.
+        envelope: Canonical bytes of the DSSE envelope.
+        index: Its place in the ledger.
+    """
+
+    digest: Digest
+    predicate_type: str
+    subjects: tuple[Digest, ...]
+    envelope: bytes
+    index: int
+
+
+class Statements(Protocol):
+    """Everything that was signed, in ledger order."""
+
+    def add(self, unit: Unit, sealed: Sealed) -> None:
+        """Record a statement; the very same again changes nothing.
+
+        Raises:
+            IntegrityError: `digest` is not the digest of `envelope` (`gates.statement-damaged`).
+            ConflictError: The statement or the ledger index is taken by another record (`gates.statement-taken`).
+        """
+        ...
+
+    def get(self, digest: Digest) -> Sealed:
+        """The statement of that digest, hashed again as it is read.
+
+        Raises:
+            InputError: There is none (`gates.unknown-statement`).
+            IntegrityError: The record is not what was recorded (`gates.statement-damaged`).
+        """
+        ...
+
+    def about(self, subject: Digest, predicate_type: str | None = None) -> list[Sealed]:
+        """Statements about a subject, of one type or of any, in ledger order.
+
+        Raises:
+            IntegrityError: A record is not what was recorded.
+        """
+        ...
+
+    def of_type(self, predicate_type: str) -> list[Sealed]:
+        """Statements of a type, in ledger order.
+
+        Raises:
+            IntegrityError: A record is not what was recorded.
+        """
+        ...
+
+    def all(self) -> Iterator[Sealed]:
+        """Every statement, in ledger order.
+
+        Raises:
+            IntegrityError: A record is not what was recorded.
+        """
+        ...

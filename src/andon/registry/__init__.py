@@ -1,0 +1,1 @@
+"""Every version of everything, and what it was made from."""

@@ -1,0 +1,1 @@
+"""Immutable bytes by digest, and the manifests that name them."""
