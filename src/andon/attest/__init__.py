@@ -1,0 +1,1 @@
+"""Who said what, and whether they may: signed statements and the trust root."""

@@ -1,0 +1,79 @@
+"""What the ledger needs from outside: rows that are only ever added, checkpoints, and a memory of its own."""
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from andon.kernel.unit import Unit
+from andon.ledger.memory import Remembered
+from andon.ledger.merkle import Node
+
+
+class LedgerRows(Protocol):
+    """The leaves of the ledger, and the perfect subtrees over them.
+
+    With a unit a question is answered inside that transaction and sees its writes; without one, from what is committed.
+    """
+
+    def size(self, unit: Unit | None = None) -> int:
+        """How many leaves there are: one more than the highest index, whatever rows may be missing below it."""
+        ...
+
+    def append(self, unit: Unit, index: int, leaf: bytes, nodes: Sequence[Node]) -> None:
+        """Add one leaf and the nodes that it completes (its own hash is the node of level 0).
+
+        Raises:
+            ConflictError: `index` is not the size; somebody else appended first.
+        """
+        ...
+
+    def node(self, level: int, index: int, unit: Unit | None = None) -> bytes:
+        """The 32 bytes of one node: the root over leaves `index << level` up to `(index + 1) << level`, exclusive.
+
+        Raises:
+            IntegrityError: It is not there (`ledger.node-missing`).
+        """
+        ...
+
+    def nodes(self, level: int, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
+        """The stored (index, node) of one level in `range(start, stop)`, in order; missing ones are skipped."""
+        ...
+
+    def leaves(self, start: int, stop: int, unit: Unit | None = None) -> Iterator[tuple[int, bytes]]:
+        """The stored (index, leaf bytes) in `range(start, stop)`, in order; missing ones are skipped."""
+        ...
+
+
+class CheckpointRows(Protocol):
+    """The signed heads of the ledger, one per size."""
+
+    def save(self, unit: Unit, size: int, note: str) -> None:
+        """Keep the signed head of a size.
+
+        Raises:
+            ConflictError: There is a head of this size already.
+        """
+        ...
+
+    def latest(self, unit: Unit | None = None) -> str | None:
+        """The head with the greatest size, or None when nothing was ever appended."""
+        ...
+
+    def at(self, size: int) -> str | None:
+        """The head of one size, if it was kept."""
+        ...
+
+
+class Memory(Protocol):
+    """What a verifier remembers of ledgers it has seen, kept out of reach of whoever keeps the ledger."""
+
+    def load(self, origin: str) -> Remembered | None:
+        """What is remembered of this ledger, or None when it was never seen.
+
+        Raises:
+            IntegrityError: Something is there that cannot be read.
+        """
+        ...
+
+    def save(self, remembered: Remembered) -> None:
+        """Remember this, in place of what was remembered of the same origin."""
+        ...
