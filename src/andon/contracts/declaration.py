@@ -1,4 +1,4 @@
-"""What a factory's code declares, as data: everybody but the code's own child process reads this instead of the code."""
+"""What a factory declares, as data: everybody but the code's own child process reads this instead of the code."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

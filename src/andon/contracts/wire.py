@@ -1,7 +1,7 @@
 """Frozen dataclasses to canonical JSON and back, strictly: every member named, typed and known."""
 
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from functools import cache
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
@@ -34,7 +34,7 @@ def from_json(kind: type[T], value: Json, place: str = "$") -> T:
     """
     if not isinstance(value, dict):
         raise _malformed(place, value, "an object")
-    hints = _hints(kind)
+    hints = _hints(cast("Hashable", kind))
     if set(hints) != set(value):
         odd = sorted(set(hints) ^ set(value))
         raise _malformed(place, odd, f"exactly the members of {kind.__name__}")
@@ -48,9 +48,9 @@ def _number_text(name: str, value: object) -> Json:
 
 
 @cache
-def _hints(kind: type) -> dict[str, Any]:
-    hints = get_type_hints(kind)
-    return {field.name: hints[field.name] for field in fields(kind)}
+def _hints(kind: Hashable) -> dict[str, Any]:
+    hints = get_type_hints(cast("type", kind))
+    return {field.name: hints[field.name] for field in fields(cast("Any", kind))}
 
 
 def _read(hint: Any, value: Any, place: str, name: str) -> Any:  # noqa: ANN401  # any annotation, any JSON
