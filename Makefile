@@ -1,0 +1,36 @@
+# Every target sets up what it needs; a fresh machine needs only Python 3.11 (or newer) and make.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test check bench slow clean help
+help:            ## what there is
+	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/ -/'
+
+$(READY): pyproject.toml constraints.txt
+	@echo "Setting up $(VENV) with $$($(PYTHON) --version); this takes a minute or two the first time."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[examples]' --group dev
+	@touch $@
+
+demo: $(READY)   ## the whole line on real flights, from raw rows to a traced prediction
+	@$(BIN)/python examples/flights/demo.py
+
+test: $(READY)   ## all tests
+	@$(BIN)/python -m pytest -q -n 2 --dist worksteal
+
+check: $(READY)  ## format, lint, types, import contracts, the map of the house, the examples in the docs
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy src examples tools
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/python tools/house.py --check
+	@$(BIN)/python -m pytest -q docs README.md
+
+bench: $(READY)  ## what governance costs, as ratios to the floor measured in the same run
+	@$(BIN)/python bench/run.py
+
+clean:           ## remove the environment and everything built
+	rm -rf $(VENV) build dist
