@@ -1,0 +1,132 @@
+"""The table of functions: what each takes and what it gives, in one place for the tree and both compilers."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from andon.contracts.dataset import Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Type:
+    """What the values of an expression are: a kind, and the decimals of a `fixed`."""
+
+    kind: Kind
+    scale: int = 0
+
+    def __str__(self) -> str:
+        return f"fixed({self.scale})" if self.kind == "fixed" else self.kind
+
+
+INT: Final = Type("int")
+FLOAT: Final = Type("float")
+BOOL: Final = Type("bool")
+CATEGORY: Final = Type("category")
+TIME: Final = Type("time")
+
+Signature = Callable[[Sequence[Type]], Type | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """One function.
+
+    Attributes:
+        takes: What its arguments are, for people.
+        result: Gives the type of the result, or `None` where the arguments are not what it takes.
+        arity: How many arguments, at least; exactly so unless it is `variadic`.
+        literals_from: Arguments from this position on must be literals.
+        params: Members beside `args` that must be there.
+        optional: Members beside `args` that may be there.
+    """
+
+    takes: str
+    result: Signature
+    arity: int = 1
+    variadic: bool = False
+    literals_from: int | None = None
+    params: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+
+
+_EXACT: Final = ("int", "fixed")
+_NUMBERS: Final = ("int", "fixed", "float")
+_ORDERED: Final = (*_NUMBERS, "time")
+_ANY: Final = (*_ORDERED, "bool", "category")
+
+
+def _alike(kinds: Sequence[str], result: Type | None = None) -> Signature:
+    """All arguments of one type, of these kinds; gives `result`, or the same type."""
+
+    def signature(types: Sequence[Type]) -> Type | None:
+        if len(set(types)) != 1 or types[0].kind not in kinds:
+            return None
+        return types[0] if result is None else result
+
+    return signature
+
+
+def _sub(types: Sequence[Type]) -> Type | None:
+    return INT if list(types) == [TIME, TIME] else _alike(_NUMBERS)(types)
+
+
+def _where(types: Sequence[Type]) -> Type | None:
+    return types[1] if types[0] == BOOL and types[1] == types[2] else None
+
+
+_TWO_NUMBERS: Final = "two numbers of the same type"
+_ALIKE: Final = "two values of the same type"
+_COMPARABLE: Final = "two numbers of the same type, or two times"
+_WINDOW: Final = ("event_time", "match", "over_ns")
+_CALENDAR: Final = ("table", "tz")
+
+FUNCTIONS: Final[Mapping[str, Function]] = {
+    "add": Function(_TWO_NUMBERS, _alike(_NUMBERS), 2),
+    "sub": Function("two numbers of the same type, or two times", _sub, 2),
+    "mul": Function("two ints or two floats", _alike(("int", "float")), 2),
+    "div": Function("two floats", _alike(("float",)), 2),
+    "neg": Function("a number", _alike(_NUMBERS)),
+    "abs": Function("a number", _alike(_NUMBERS)),
+    "eq": Function(_ALIKE, _alike(_ANY, BOOL), 2),
+    "ne": Function(_ALIKE, _alike(_ANY, BOOL), 2),
+    "gt": Function(_COMPARABLE, _alike(_ORDERED, BOOL), 2),
+    "ge": Function(_COMPARABLE, _alike(_ORDERED, BOOL), 2),
+    "lt": Function(_COMPARABLE, _alike(_ORDERED, BOOL), 2),
+    "le": Function(_COMPARABLE, _alike(_ORDERED, BOOL), 2),
+    "and": Function("two bools", _alike(("bool",)), 2),
+    "or": Function("two bools", _alike(("bool",)), 2),
+    "not": Function("a bool", _alike(("bool",))),
+    "is_null": Function("any value", _alike(_ANY, BOOL)),
+    "fill_null": Function(_ALIKE, _alike(_ANY), 2),
+    "where": Function("a bool and two values of the same type", _where, 3),
+    "log": Function("a float", _alike(("float",))),
+    "log1p": Function("a float", _alike(("float",))),
+    "sqrt": Function("a float", _alike(("float",))),
+    "exp": Function("a float", _alike(("float",))),
+    "clip": Function("a number and two literals of its type", _alike(_NUMBERS), 3, literals_from=1),
+    "bucket": Function("a number and literals of its type", _alike(_NUMBERS, INT), 2, variadic=True, literals_from=1),
+    "is_in": Function(
+        "an int or a category, and literals", _alike(("int", "category"), BOOL), 2, variadic=True, literals_from=1
+    ),
+    "hour": Function("a time", _alike(("time",), INT), params=_CALENDAR),
+    "weekday": Function("a time", _alike(("time",), INT), params=_CALENDAR),
+    "month": Function("a time", _alike(("time",), INT), params=_CALENDAR),
+    "day": Function("a time", _alike(("time",), INT), params=_CALENDAR),
+    "to_float": Function("an int, a fixed or a bool", _alike(("int", "fixed", "bool"), FLOAT)),
+    "codes": Function("a category", _alike(("category",), INT), params=("min_count",), optional=("vocabulary",)),
+    "lookup": Function("any value of another contract", _alike(_ANY), params=("match",), optional=("where",)),
+    "last": Function(
+        "any value of another contract",
+        _alike(_ANY),
+        params=("event_time", "match", "within_ns"),
+        optional=("where",),
+    ),
+    "count": Function("any value of another contract", _alike(_ANY, INT), params=_WINDOW, optional=("where",)),
+    "sum": Function("an int or a fixed of another contract", _alike(_EXACT), params=_WINDOW, optional=("where",)),
+    "mean": Function(
+        "an int or a fixed of another contract", _alike(_EXACT, FLOAT), params=_WINDOW, optional=("where",)
+    ),
+}
+WINDOWS: Final = frozenset({"count", "sum", "mean"})
+JOINS: Final = WINDOWS | {"lookup", "last"}
+CALENDAR: Final = frozenset({"hour", "weekday", "month", "day"})
