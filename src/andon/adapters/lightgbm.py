@@ -1,0 +1,138 @@
+"""LightGBM models as text: saved, loaded and asked, one thread a question."""
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+import lightgbm
+import numpy as np
+import numpy.typing as npt
+
+from andon.kernel.errors import InputError
+
+_AUTOMATIC: Final = re.compile(r"Column_\d+")
+
+
+class _Trees:
+    """A booster that answers with the same bits however many threads the machine has."""
+
+    __slots__ = ("_booster", "_name")
+
+    def __init__(self, booster: lightgbm.Booster, name: str) -> None:
+        self._booster = booster
+        self._name = name
+
+    def predict(self, matrix: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        if not len(matrix):
+            width = self._booster.num_model_per_iteration()
+            return np.empty((0, width) if width > 1 else 0)
+        try:
+            answers = self._booster.predict(matrix, num_threads=1)
+        except lightgbm.basic.LightGBMError as error:
+            raise _refuse(
+                "LightGBM cannot answer these rows.", self._name, str(error), "Ask with the features of the plan."
+            ) from error
+        return np.asarray(answers, dtype=np.float64)
+
+
+class LightGbmText:
+    """The door to LightGBM: boosters and its scikit-learn wrappers, in LightGBM's own text format.
+
+    The text runs no code when it is loaded and keeps every threshold and leaf to the last bit.
+    """
+
+    format: Final = "lightgbm-text"
+
+    def save(self, model: object, columns: Sequence[str]) -> bytes | None:
+        """The model as text; `None` when it is not a LightGBM model.
+
+        Raises:
+            InputError: It is not trained, takes other columns, or carries pandas categories or classes of its own.
+        """
+        booster = _booster(model)
+        if booster is None:
+            return None
+        _check(booster, columns)
+        return booster.model_to_string().encode()
+
+    def wrap(self, model: object, columns: Sequence[str]) -> _Trees:
+        """The trained model in memory as a predictor.
+
+        Raises:
+            InputError: It is not a LightGBM model, or `save` would refuse it.
+        """
+        booster = _booster(model)
+        if booster is None:
+            raise _refuse(
+                "This is not a LightGBM model.", "", type(model).__qualname__, "Return a Booster or an LGBM estimator."
+            )
+        _check(booster, columns)
+        return _Trees(booster, "model")
+
+    def load(self, data: bytes, columns: Sequence[str]) -> _Trees:
+        """The model of these bytes.
+
+        Raises:
+            InputError: The bytes are not a LightGBM model in text form, or it takes other columns.
+        """
+        if not data.startswith(b"tree\n") or b"\nend of trees\n" not in data:
+            raise _refuse(
+                "These bytes are not a LightGBM model in text form.", "", repr(data[:40]), "Package the model again."
+            )
+        try:
+            booster = lightgbm.Booster(model_str=data.decode())
+        except (lightgbm.basic.LightGBMError, ValueError) as error:
+            raise _refuse(
+                "LightGBM cannot read this model.", "", str(error)[:200], "Package the model again."
+            ) from error
+        _check(booster, columns)
+        return _Trees(booster, "package")
+
+
+def _booster(model: object) -> lightgbm.Booster | None:
+    if isinstance(model, lightgbm.Booster):
+        return model
+    if not isinstance(model, lightgbm.LGBMModel):
+        return None
+    if not model.__sklearn_is_fitted__():
+        raise _refuse(
+            "This LightGBM model is not trained.", type(model).__name__, "no trees", "Call fit() before returning it."
+        )
+    if isinstance(model, lightgbm.LGBMClassifier) and not _are_codes(model.classes_):
+        raise _refuse(
+            "The model was trained on labels of its own.",
+            type(model).__name__,
+            f"classes {list(model.classes_)[:10]}",
+            "Train on the labels that xy() gives: false and true, or the numbers of the classes.",
+        )
+    return model.booster_
+
+
+def _are_codes(classes: object) -> bool:
+    values = np.asarray(classes)
+    return values.dtype.kind in "biuf" and bool((values == np.arange(len(values))).all())
+
+
+def _check(booster: lightgbm.Booster, columns: Sequence[str]) -> None:
+    if booster.pandas_categorical:
+        raise _refuse(
+            "The model carries pandas categories, which number the same values otherwise than the feature plan.",
+            "pandas_categorical",
+            f"{len(booster.pandas_categorical)} columns",
+            "Train on the numeric columns that xy() gives and name the categorical ones with categorical_feature=.",
+        )
+    names = booster.feature_name()
+    wanted = [name.replace(" ", "_") for name in columns]
+    if len(names) != len(wanted) or (names != wanted and not all(_AUTOMATIC.fullmatch(name) for name in names)):
+        raise _refuse(
+            "The model takes other columns than the feature plan gives.",
+            "features",
+            f"{names[:20]} instead of {wanted[:20]}",
+            "Train on all columns that xy() gives, in their order.",
+        )
+    if not booster.num_trees():
+        raise _refuse("The model has no trees.", "trees", "0", "Check the number of rounds and the training rows.")
+
+
+def _refuse(message: str, place: str, found: str, fix: str) -> InputError:
+    return InputError("package.lightgbm", message, place=place, found=found, fix=fix)
