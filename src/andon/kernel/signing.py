@@ -1,11 +1,10 @@
 """Signing and checking, as andon needs them; the cryptography itself stands behind these words."""
 
-import base64
-import binascii
 import hashlib
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
+from andon.kernel.armour import unwrap, wrap
 from andon.kernel.errors import InputError
 
 RAW_KEY_BYTES: Final = 32
@@ -39,12 +38,9 @@ class PublicKey:
     @property
     def raw(self) -> bytes:
         """The 32 bytes of the key."""
-        try:
-            raw = base64.b64decode(self.value, validate=True)
-        except (binascii.Error, ValueError) as error:
-            raise _refuse(f"value {self.value!r}") from error
-        if len(raw) != RAW_KEY_BYTES or base64.b64encode(raw).decode() != self.value:
-            raise _refuse(f"value {self.value!r}")
+        raw = unwrap(self.value)
+        if len(raw) != RAW_KEY_BYTES:
+            raise _refuse(f"{len(raw)} bytes instead of {RAW_KEY_BYTES}")
         return raw
 
 
@@ -90,7 +86,7 @@ def public_key(raw: bytes) -> PublicKey:
     Raises:
         InputError: There are more or fewer than 32 bytes.
     """
-    return PublicKey(hashlib.sha256(raw).hexdigest(), "ed25519", base64.b64encode(raw).decode())
+    return PublicKey(hashlib.sha256(raw).hexdigest(), "ed25519", wrap(raw))
 
 
 def _refuse(found: str) -> InputError:

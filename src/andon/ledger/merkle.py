@@ -143,10 +143,12 @@ def is_consistent(size1: int, root1: bytes, size2: int, root2: bytes, proof: Seq
 
     An empty first tree is consistent with anything and so shows nothing: it is always refused.
     """
-    if not 0 < size1 <= size2 or not _are_hashes(root1, root2, *proof):
+    if not 0 < size1 <= size2:
         return False
     if size1 == size2:
         return not proof and root1 == root2
+    if not _are_hashes(root1, root2, *proof):
+        return False
     path = list(proof) if size1 & (size1 - 1) else [root1, *proof]
     if not path:
         return False

@@ -1,0 +1,166 @@
+"""The ledger itself: append a decision, prove that it is there, audit the whole."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from andon.kernel.clock import Clock
+from andon.kernel.digest import Digest
+from andon.kernel.errors import ConflictError, InputError, IntegrityError
+from andon.kernel.signing import Signer, Verifier
+from andon.kernel.unit import Unit
+from andon.ledger import verify as audit
+from andon.ledger.checkpoint import Checkpoint, sign, verify
+from andon.ledger.entry import Entry, leaf_bytes, parse_leaf
+from andon.ledger.memory import Remembered
+from andon.ledger.merkle import Node, completed_nodes, consistency, inclusion, leaf_hash, root_at
+from andon.ledger.ports import CheckpointRows, LedgerRows
+from andon.ledger.proof import Proof, write_proof
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """The append-only log of one factory.
+
+    Attributes:
+        rows: Where entries and nodes are kept.
+        checkpoints: Where signed heads are kept.
+        signer: The log's key.
+        origin: The log's name, such as `example.com/flights`.
+        clock: Where the time comes from.
+        verifiers: The keys that may have signed the head, by key id; the signer's own among them.
+    """
+
+    rows: LedgerRows
+    checkpoints: CheckpointRows
+    signer: Signer
+    origin: str
+    clock: Clock
+    verifiers: Mapping[str, Verifier]
+
+    def append(self, unit: Unit, kind: str, statement: Digest) -> Entry:
+        """Add one decision and sign the new head, in the unit of whoever decides.
+
+        The head before it is verified first, so that nothing is ever signed on top of altered entries.
+
+        Args:
+            unit: The open transaction.
+            kind: What was decided, such as `gate-verdict`.
+            statement: Digest of the sealed statement.
+
+        Raises:
+            ConflictError: The clock is behind the last entry (`ledger.clock-behind`), or somebody appended meanwhile.
+            IntegrityError: The signed head does not fit the ledger (`ledger.head-mismatch`), or is not rightly signed.
+        """
+        index = self.rows.size(unit)
+        self._check_head(unit, index)
+        entry = Entry(index, self._time_after(unit, index), kind, statement)
+        leaf = leaf_bytes(entry)
+        nodes = completed_nodes(index, leaf_hash(leaf), lambda level, at: self.rows.node(level, at, unit))
+        self.rows.append(unit, index, leaf, nodes)
+        head = Checkpoint(self.origin, index + 1, self._root_with(unit, index + 1, nodes))
+        self.checkpoints.save(unit, index + 1, sign(head, self.signer))
+        return entry
+
+    def entry(self, index: int) -> Entry:
+        """One entry.
+
+        Raises:
+            InputError: There is none with this index.
+            IntegrityError: What is stored is not an entry, or not this one.
+        """
+        for _, leaf in self.rows.leaves(index, index + 1):
+            entry = parse_leaf(leaf)
+            if entry.index != index:
+                raise self._mismatch(f"entry {entry.index} in place of {index}")
+            return entry
+        raise InputError(
+            "ledger.no-such-entry",
+            "There is no such entry in the ledger.",
+            place=self.origin,
+            found=f"entry {index} of {self.rows.size()}",
+            fix="Ask for an entry below the size.",
+        )
+
+    def head(self) -> Checkpoint:
+        """The verified newest head.
+
+        Raises:
+            InputError: Nothing was ever appended.
+            IntegrityError: The head is not rightly signed.
+        """
+        return verify(self._newest(), self.origin, self.verifiers.values())
+
+    def prove(self, index: int) -> str:
+        """The text of a `.tlog-proof` file: that entry `index` is under the newest signed head.
+
+        Raises:
+            InputError: Nothing was ever appended.
+            UsageError: There is no such entry.
+            IntegrityError: The head is not rightly signed, or a node is missing.
+        """
+        note = self._newest()
+        size = verify(note, self.origin, self.verifiers.values()).size
+        return write_proof(Proof(index, tuple(inclusion(index, size, self.rows.node)), note))
+
+    def prove_growth(self, size1: int, size2: int) -> tuple[bytes, ...]:
+        """The proof that the ledger at `size2` begins with the one at `size1`; no hashes when `size1` is 0.
+
+        Raises:
+            UsageError: The first size is the greater one.
+            IntegrityError: A node is missing.
+        """
+        return tuple(consistency(size1, size2, self.rows.node)) if size1 else ()
+
+    def verify_whole(self, verifiers: Mapping[str, Verifier], remembered: Remembered | None) -> audit.Report:
+        """Audit every entry, every hash and the head; see `andon.ledger.verify.verify_whole`."""
+        return audit.verify_whole(self.rows, self.checkpoints, self.origin, verifiers, remembered)
+
+    def _newest(self) -> str:
+        note = self.checkpoints.latest()
+        if note is None:
+            raise InputError(
+                "ledger.empty",
+                "The ledger has no entries yet.",
+                place=self.origin,
+                fix="Run the line once: andon run.",
+            )
+        return note
+
+    def _check_head(self, unit: Unit, size: int) -> None:
+        note = self.checkpoints.latest(unit)
+        if note is None and size == 0:
+            return
+        if note is None:
+            raise self._mismatch(f"{size} entries and no head")
+        head = verify(note, self.origin, self.verifiers.values())
+        if head.size != size or head.root != root_at(size, lambda level, at: self.rows.node(level, at, unit)):
+            raise self._mismatch(f"{size} entries under a head of {head.size}")
+
+    def _time_after(self, unit: Unit, size: int) -> int:
+        now_ns = self.clock.now_ns()
+        for _, leaf in self.rows.leaves(size - 1, size, unit) if size else ():
+            if leaf_hash(leaf) != self.rows.node(0, size - 1, unit):
+                raise self._mismatch(f"entry {size - 1}, which is not what was hashed")
+            last_ns = parse_leaf(leaf).time_ns
+            if now_ns < last_ns:
+                raise ConflictError(
+                    "ledger.clock-behind",
+                    "This machine's clock is behind the last entry of the ledger.",
+                    place=self.origin,
+                    found=f"{last_ns - now_ns} ns behind",
+                    fix="Set the clock right, then try again.",
+                )
+        return now_ns
+
+    def _root_with(self, unit: Unit, size: int, nodes: list[Node]) -> bytes:
+        fresh = {(node.level, node.index): node.hash for node in nodes}
+        return root_at(size, lambda level, at: fresh.get((level, at)) or self.rows.node(level, at, unit))
+
+    def _mismatch(self, found: str) -> IntegrityError:
+        return IntegrityError(
+            "ledger.head-mismatch",
+            "The ledger is not what its signed head says.",
+            place=self.origin,
+            found=found,
+            fix="Stop, and run andon audit verify; restore the ledger from a copy that verifies.",
+        )
