@@ -64,10 +64,11 @@ def test_a_damaged_key_line_is_refused(text):
         parse_note_key(text)
 
 
-def test_the_specifications_own_note_parses(vectors):
+def test_the_specifications_own_note_parses():
     note = (
         "Ognuno sta solo sul cuor della terra\ntrafitto da un raggio di sole:\n\ned è subito sera.\n\n"
-        "— quasimodo.example/salvatore NnugSzTjtVAewIS+Z/iJhUPeFDkO/5QQ2i5ddnGITLlC+EhfLW9oJKONrMouFSQU0xMcXxj99ihAQwaqP3ZekRwNtIc=\n"
+        "— quasimodo.example/salvatore "
+        "NnugSzTjtVAewIS+Z/iJhUPeFDkO/5QQ2i5ddnGITLlC+EhfLW9oJKONrMouFSQU0xMcXxj99ihAQwaqP3ZekRwNtIc=\n"
     )
     parsed = parse_note(note)
     assert parsed.text.endswith("sera.\n")

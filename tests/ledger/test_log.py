@@ -71,7 +71,7 @@ def test_a_new_log_key_continues_a_ledger_only_where_the_old_one_is_trusted(
 
 def test_an_empty_ledger_has_no_head_and_no_entries(open_ledger, new_rows):
     ledger = open_ledger(new_rows())
-    with pytest.raises(InputError, match="ledger.empty"):
+    with pytest.raises(InputError, match=r"ledger\.empty"):
         ledger.prove(0)
     with pytest.raises(InputError, match="no-such-entry"):
         ledger.entry(0)

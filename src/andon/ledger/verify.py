@@ -1,6 +1,6 @@
 """The audit of a whole ledger: every entry and every hash again, the signed head, and what was seen before."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -121,7 +121,8 @@ def _leaf_hashes(walk: _Walk, start: int, stop: int) -> list[bytes]:
     """The hash of every leaf; one that is missing is reported, and hashed as empty bytes so that the audit goes on."""
     hashes: list[bytes] = []
     for index, leaf in walk.rows.leaves(start, stop):
-        hashes += _missing(walk, start + len(hashes), index)
+        if index != start + len(hashes):
+            hashes += _missing(walk, start + len(hashes), index)
         hashes.append(leaf_hash(leaf))
         _check_leaf(walk, index, leaf)
     hashes += _missing(walk, start + len(hashes), stop)
@@ -148,23 +149,15 @@ def _check_leaf(walk: _Walk, index: int, leaf: bytes) -> None:
     walk.last_ns = entry.time_ns if walk.last_ns is None else max(entry.time_ns, walk.last_ns)
 
 
-def _check_level(walk: _Walk, level: int, first: int, hashes: Sequence[bytes]) -> None:
+def _check_level(walk: _Walk, level: int, first: int, hashes: list[bytes]) -> None:
     """Compare the stored nodes of one level with the recomputed ones."""
-    stored = walk.rows.nodes(level, first, first + len(hashes))
-    for offset, (index, kept) in enumerate(_filled(stored, first, len(hashes))):
-        if kept != hashes[offset]:
+    stored = dict(walk.rows.nodes(level, first, first + len(hashes)))
+    if list(stored.values()) == hashes and len(stored) == len(hashes):
+        return
+    for index, expected in enumerate(hashes, first):
+        if stored.get(index) != expected:
             code = "ledger.entry-edited" if level == 0 else "ledger.node-edited"
-            walk.report(code, f"entry {index}" if level == 0 else f"node {level}/{index}", _shown(kept))
-
-
-def _filled(stored: Iterator[tuple[int, bytes]], first: int, count: int) -> Iterator[tuple[int, bytes | None]]:
-    """The stored nodes in order, with None for each that is missing."""
-    expected = first
-    for index, kept in stored:
-        yield from ((gap, None) for gap in range(expected, index))
-        yield index, kept
-        expected = index + 1
-    yield from ((gap, None) for gap in range(expected, first + count))
+            walk.report(code, f"entry {index}" if level == 0 else f"node {level}/{index}", _shown(stored.get(index)))
 
 
 def _root(walk: _Walk, tail: Sequence[bytes]) -> bytes:
