@@ -1,11 +1,14 @@
-"""What the runtime needs from the control database."""
+"""What the runtime needs from outside: the control database, the gatekeeper, the targets."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Protocol
 
+from andon.contracts.evidence import Measurement
+from andon.gates.request import JudgeRequest, Judgement, Receipt
 from andon.kernel.digest import Digest
 from andon.kernel.unit import Unit
 from andon.runtime.run import Attempt, Lease, Run, RunKind, RunState
+from andon.store.manifest import Manifest
 
 
 class Runs(Protocol):
@@ -101,4 +104,52 @@ class Leases(Protocol):
 
     def get(self, name: str) -> Lease | None:
         """The lease as it was last taken, run out or not; `None` when nobody has it."""
+        ...
+
+
+class Gatekeeper(Protocol):
+    """The one who judges, and holds the keys to sign it; runtime knows no other way to a verdict."""
+
+    def judge(self, request: JudgeRequest) -> Judgement:
+        """Weigh evidence against policy and people, sign what comes out, and publish what may be published.
+
+        Raises:
+            AndonError: The question makes no sense, or the records are damaged; nothing is written then.
+        """
+        ...
+
+    def bind(self, manifest: Manifest) -> Digest:
+        """Record a release and sign that it was put together.
+
+        Raises:
+            AndonError: The release does not fit the ledger; nothing is written then.
+        """
+        ...
+
+    def admit(self, release: Digest, target: str) -> Receipt:
+        """Check the whole chain of a release once more from its bytes, and sign that the target may serve it.
+
+        Raises:
+            RefusedError: A proof is missing; the message says which, and who can give it.
+        """
+        ...
+
+
+class Targets(Protocol):
+    """Where releases are served."""
+
+    def measure(self, target: str, latency_ns: int) -> tuple[Measurement, ...]:
+        """How the target is, as evidence for the release gate."""
+        ...
+
+    def publish(self, datasets: Mapping[str, Manifest]) -> None:
+        """Let servers answer from these dataset versions, by contract."""
+        ...
+
+    def promote(self, receipt: Receipt) -> None:
+        """Have an admitted release loaded and checked by every worker, then let it answer.
+
+        Raises:
+            RefusedError: A worker could not load it; the release before goes on answering.
+        """
         ...

@@ -1,0 +1,67 @@
+"""Advance a run by at most one stage: read where it stands, do that one thing, commit where it stands then."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Final
+
+from andon.kernel.errors import AndonError, IntegrityError
+from andon.runtime import ingest_run, model_run
+from andon.runtime.line import Line
+from andon.runtime.run import Run, RunState
+from andon.runtime.steps import Tell
+
+Step = Callable[[Line, Run, Tell], Run]
+
+STEPS: Final[Mapping[str, Mapping[str, Step]]] = {
+    "ingest": {"ingest": ingest_run.step_ingest, "data gate": ingest_run.step_data_gate},
+    "model": {
+        "features": model_run.step_features,
+        "train": model_run.step_train,
+        "training gate": model_run.step_training_gate,
+        "validate": model_run.step_validate,
+        "model gate": model_run.step_model_gate,
+        "bind": model_run.step_bind,
+        "release gate": model_run.step_release_gate,
+        "admit": model_run.step_admit,
+        "promote": model_run.step_promote,
+    },
+}
+
+
+def first_stage(kind: str) -> str:
+    """Where a run of this kind begins."""
+    return next(iter(STEPS[kind]))
+
+
+def advance(line: Line, run_id: str, tell: Tell) -> Run:
+    """Do the next stage of a run, and record where the run stands then.
+
+    A run that is over stays as it is. A stage that was finished before, by whichever process, is not done again.
+
+    Raises:
+        AndonError: The stage failed; the run is recorded as failed with the reason.
+    """
+    run = line.records.runs.get(run_id)
+    if run.is_over:
+        return run
+    step = STEPS[run.kind].get(run.stage)
+    if step is None:
+        raise IntegrityError(
+            "runtime.unknown-stage",
+            "This run stands at a stage that its line does not have.",
+            place=run.id,
+            found=run.stage,
+            fix="Use the version of andon that started the run.",
+        )
+    try:
+        moved = step(line, run, tell)
+    except AndonError as error:
+        _save(line, replace(run, state="failed", since_ns=line.clock.now_ns(), error=error.to_json()), run.state)
+        raise
+    _save(line, moved, run.state)
+    return moved
+
+
+def _save(line: Line, run: Run, expected: RunState) -> None:
+    with line.records.units.begin() as unit:
+        line.records.runs.save(unit, run, expected)

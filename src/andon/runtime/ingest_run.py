@@ -1,0 +1,218 @@
+"""An ingest run: raw rows of one source, landed, checked row by row, and judged by the data gate."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final, cast
+
+from andon.contracts.dataset import DatasetContract
+from andon.contracts.evidence import Evidence, Measurement
+from andon.contracts.wire import from_json, to_json
+from andon.expressions.tree import from_json as tree_from_json
+from andon.kernel.canonical import Json, dumps
+from andon.kernel.clock import iso
+from andon.kernel.digest import Digest
+from andon.kernel.errors import InputError
+from andon.line.ingest.stage import Ingested, check_known_at, ingest
+from andon.gates.request import JudgeRequest, Judgement, Publication
+from andon.runtime.children import Job
+from andon.runtime.line import Line
+from andon.runtime.run import Run
+from andon.runtime.steps import Tell, arrived, ended, judged
+from andon.runtime.tables import PUBLISHED, open_version, published
+from andon.runtime.work import Made, once, stage_key, store_bytes
+from andon.store.manifest import Input, Manifest, Object
+
+LANDED: Final = "landed.parquet"
+GOOD: Final = "good.parquet"
+MEASURED: Final = "measured.json"
+UNTIL: Final = "until_ns"
+READ_LIMIT_NS: Final = 3_600_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """What an ingest run works on."""
+
+    contract: DatasetContract
+    version: Manifest | None
+    since_ns: int | None
+    until_ns: int
+
+
+def step_ingest(line: Line, run: Run, tell: Tell) -> Run:
+    """Land what a source has for the next window, and check it row by row.
+
+    Raises:
+        InputError: The source fails, gives nothing at first, or gives other columns than its contract declares.
+    """
+    batch = _next_batch(line, run)
+    if batch.since_ns is not None and batch.since_ns >= batch.until_ns:
+        tell(f"{run.subject}: nothing new before {iso(batch.until_ns)}")
+        return ended(line, run, {"result": "up to date"})
+    landed = _read_source(line, run, batch, tell)
+    key = stage_key(
+        "ingest",
+        {
+            "landed": landed.sha256,
+            "contract": batch.contract.digest(),
+            "onto": batch.version.digest if batch.version else None,
+            "until_ns": str(batch.until_ns),
+        },
+    )
+    output, was_there = once(line, run, "ingest", key, lambda: _check_rows(line, batch, landed, key))
+    counts = cast("Mapping[str, Json]", line.records.manifests.get(output).facts["counts"])
+    words = " ".join(f"{name} {counts[name]}" for name in ("in", "good", "quarantined", "duplicate"))
+    tell(f"{run.subject}: {words}{' (cached)' if was_there else ''}")
+    return arrived(line, run, "data gate", {"batch": output, "counts": counts})
+
+
+def step_data_gate(line: Line, run: Run, tell: Tell) -> Run:
+    """Let the data gate judge the batch; a Pass publishes the next version of the dataset in the same moment."""
+    batch_digest = str(run.facts["batch"])
+    batch = line.records.manifests.get(batch_digest)
+    facts = _next_batch(line, run)
+    evidence = Evidence(
+        subject=batch_digest,
+        rows=batch.object(LANDED).sha256,
+        measurements=read_measurements(line, batch.object(MEASURED).sha256),
+    )
+    judgement = line.gatekeeper.judge(
+        JudgeRequest(
+            factory=line.factory,
+            policy=line.policy(f"data:{run.subject}"),
+            evidence=evidence,
+            subject=batch,
+            publish=Publication(
+                ref=line.dataset_ref(facts.contract.name),
+                expected=facts.version.digest if facts.version else None,
+                manifest=_next_version(line, facts, batch),
+            ),
+        )
+    )
+    return _after_gate(line, run, judgement, facts.contract.name, tell)
+
+
+def _after_gate(line: Line, run: Run, judgement: Judgement, contract: str, tell: Tell) -> Run:
+    if judgement.outcome != "PASSED":
+        return judged(line, run, judgement, "", tell)
+    version = published(line, contract)
+    if version is not None:
+        line.targets.publish({contract: version})
+    tell(f"{run.subject}: data gate passed, {contract} published")
+    return ended(line, run, {"result": "published", "verdict": judgement.verdict, "dataset": judgement.published})
+
+
+def _next_batch(line: Line, run: Run) -> _Batch:
+    contract = line.contracts[line.source(run.subject).contract]
+    version = published(line, contract.name)
+    since = None if version is None else int(str(version.facts[UNTIL]))
+    return _Batch(contract, version, since, run.as_of_ns)
+
+
+def _read_source(line: Line, run: Run, batch: _Batch, tell: Tell) -> Object:
+    check_known_at(batch.contract, _is_used_by_windows(line, batch.contract.name), batch.version is None)
+    job = Job(
+        verb="read",
+        factory=line.code,
+        inputs={},
+        arguments={
+            "source": run.subject,
+            "since_ns": None if batch.since_ns is None else str(batch.since_ns),
+            "until_ns": str(batch.until_ns),
+        },
+        limit_ns=READ_LIMIT_NS,
+        threads=1,
+    )
+    outcome = line.children.run(job, lambda progress: tell(f"{run.subject}: {progress.text()}"))
+    stored = line.records.blobs.put_file(outcome.folder / LANDED)
+    return Object(sha256=stored.digest, bytes=stored.size_bytes, rows=None, name=LANDED)
+
+
+def _check_rows(line: Line, batch: _Batch, landed: Object, key: Digest) -> Made:
+    path = line.records.blobs.local(landed.sha256)
+    rows = None if batch.version is None else open_version(line, batch.version, batch.contract.name)
+    checked = ingest(path, batch.contract, rows, batch.until_ns)
+    if batch.version is None and checked.counts.rows_in == 0:
+        raise InputError(
+            "ingest.empty-source",
+            f"The source of {batch.contract.name} gave no rows at all.",
+            place=batch.contract.name,
+            found=f"0 rows before {iso(batch.until_ns)}",
+            fix="Check where the source function reads from, and --as-of.",
+        )
+    return _made(line, batch, replace(landed, rows=checked.counts.rows_in), checked, key)
+
+
+def _made(line: Line, batch: _Batch, landed: Object, checked: Ingested, key: Digest) -> Made:
+    measured = store_bytes(line, MEASURED, dumps([to_json(item) for item in checked.measurements]))
+    good = store_bytes(line, GOOD, checked.good, rows=checked.counts.good)
+    counts: dict[str, Json] = {
+        "in": checked.counts.rows_in,
+        "good": checked.counts.good,
+        "quarantined": checked.counts.quarantined,
+        "duplicate": checked.counts.duplicate,
+    }
+    output = Manifest(
+        kind="batch",
+        content=(landed, good, measured),
+        contract=batch.contract.digest(),
+        inputs=(Input("onto", batch.version.digest),) if batch.version else (),
+        stage_key=key,
+        facts={"contract": batch.contract.name, "counts": counts, "logical": checked.logical, UNTIL: str(batch.until_ns)},
+    )
+    if not checked.counts.quarantined:
+        return Made(output)
+    aside = store_bytes(line, "quarantine.parquet", checked.quarantine, rows=checked.counts.quarantined)
+    quarantine = Manifest(
+        kind="quarantine",
+        content=(aside,),
+        contract=batch.contract.digest(),
+        inputs=(Input("batch", output.digest),),
+        stage_key=key,
+        facts={"contract": batch.contract.name, "rows": checked.counts.quarantined},
+    )
+    return Made(output, (quarantine,))
+
+
+def _next_version(line: Line, facts: _Batch, batch: Manifest) -> Manifest:
+    """The dataset version that a Pass publishes: the objects so far, and the batch's good rows as one more."""
+    before = facts.version
+    good = batch.object(GOOD)
+    moments = dict(cast("Mapping[str, Json]", before.facts[PUBLISHED])) if before else {}
+    content = before.content if before else ()
+    if good.rows:
+        name = f"{len(content) + 1:06d}.parquet"
+        # Where the contract says itself when a row could be known, the moment of publication is no part of identity.
+        moments[name] = "0" if facts.contract.declares_known_at else str(line.clock.now_ns())
+        content = (*content, replace(good, name=name))
+    previous = (Input("previous", before.digest),) if before else ()
+    return Manifest(
+        kind="dataset",
+        content=content,
+        contract=facts.contract.digest(),
+        inputs=(*previous, Input("batch", batch.digest)),
+        stage_key=batch.stage_key,
+        facts={
+            "contract": facts.contract.name,
+            UNTIL: str(facts.until_ns),
+            PUBLISHED: moments,
+            "rows": sum(item.rows or 0 for item in content),
+        },
+    )
+
+
+def read_measurements(line: Line, digest: Digest) -> tuple[Measurement, ...]:
+    """Measurements as a stage stored them."""
+    items = json.loads(line.records.blobs.read(digest))
+    return tuple(from_json(Measurement, item) for item in items)
+
+
+def _is_used_by_windows(line: Line, contract: str) -> bool:
+    used: set[str] = set()
+    for features in line.declaration.feature_sets:
+        trees = cast("list[Mapping[str, Json]]", [*cast("list[Json]", _trees(features.plan)), features.label])
+        for tree in trees:
+            used |= {node.contract for node in joins_of(tree_from_json(tree))}
+    return contract in used

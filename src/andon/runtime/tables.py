@@ -1,0 +1,44 @@
+"""Published dataset versions as frames, with every object's bytes checked as it is opened."""
+
+from collections.abc import Mapping
+from typing import cast
+
+import polars as pl
+
+from andon.kernel.digest import Digest
+from andon.line.ingest.stage import read_dataset
+from andon.runtime.line import Line
+from andon.store.manifest import Manifest
+
+PUBLISHED = "published_ns"
+
+
+def published(line: Line, contract: str) -> Manifest | None:
+    """The published version of a dataset; `None` before its first batch."""
+    ref = line.records.refs.get(line.dataset_ref(contract))
+    return None if ref is None else line.records.manifests.get(ref.digest)
+
+
+def open_version(line: Line, version: Manifest, contract: str) -> pl.LazyFrame:
+    """All rows of a dataset version, with when each could be known and where it stands.
+
+    Raises:
+        IntegrityError: An object's bytes are not those that were recorded.
+    """
+    moments = cast("Mapping[str, str]", version.facts[PUBLISHED])
+    objects = [
+        (line.records.blobs.local(item.sha256), item.sha256, int(moments[item.name])) for item in version.content
+    ]
+    return read_dataset(objects, line.contracts[contract])
+
+
+def open_tables(line: Line, datasets: Mapping[str, Digest]) -> dict[str, pl.LazyFrame]:
+    """The rows of several dataset versions, by contract.
+
+    Raises:
+        IntegrityError: An object's bytes are not those that were recorded.
+    """
+    return {
+        contract: open_version(line, line.records.manifests.get(digest), contract)
+        for contract, digest in datasets.items()
+    }

@@ -1,0 +1,171 @@
+"""Settings of one factory folder: `andon.toml` and the environment, read once, passed on as a value."""
+
+import getpass
+import os
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from andon.kernel.errors import InputError, UsageError
+
+FILE: Final = "andon.toml"
+_NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,62}")
+_ID: Final = re.compile(r"[0-9a-f-]{36}")
+_KNOWN: Final = {"factory": {"name", "id"}, "state": {"database", "store"}}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where everything of a factory stands.
+
+    Attributes:
+        folder: The factory folder, with `factory.py` and `andon.toml`.
+        name: The factory's name.
+        id: Its identity in statements; made once by `andon init`.
+        database: Path of the control database.
+        store: Folder of the immutable objects.
+        home: Folder outside the factory for keys, the pinned trust root and the verifier's memory.
+        person: Who is acting, where a command does not say.
+    """
+
+    folder: Path
+    name: str
+    id: str
+    database: Path
+    store: Path
+    home: Path
+    person: str
+
+    @property
+    def code(self) -> Path:
+        """The file that declares the factory."""
+        return self.folder / "factory.py"
+
+    @property
+    def spool(self) -> Path:
+        """Where child processes work; nothing in it outlives its run."""
+        return self.database.parent / "spool"
+
+    @property
+    def trust(self) -> Path:
+        """The versions of the trust root, as envelopes."""
+        return self.database.parent / "trust"
+
+    def serving(self, target: str) -> Path:
+        """Folder that the servers of a target read."""
+        return self.database.parent / "serve" / target
+
+
+def load_settings(folder: Path) -> Settings:
+    """Read the settings of the factory in a folder, or in the nearest one above it that has any.
+
+    Raises:
+        UsageError: There is no factory here.
+        InputError: `andon.toml` cannot be read, or says something that means nothing.
+    """
+    start = folder.resolve()
+    for place in (start, *start.parents):
+        if (place / FILE).is_file():
+            return _parse(place)
+    raise UsageError(
+        "settings.no-factory",
+        "There is no factory here.",
+        place=str(start),
+        found=f"no {FILE} in this folder or above it",
+        fix="Go to a factory's folder, or make one: andon init NAME",
+    )
+
+
+def write_settings(folder: Path, name: str, factory_id: str) -> Settings:
+    """Write the settings of a new factory and read them back.
+
+    Raises:
+        UsageError: The name is not one, or the folder already is a factory.
+    """
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            "settings.not-a-name",
+            "This is not a name for a factory.",
+            found=repr(name),
+            fix="Use small letters, digits, - and _, beginning with a letter.",
+        )
+    path = folder / FILE
+    text = f"""\
+# Where this factory keeps what it knows. Code says what the factory does; this file says only where.
+[factory]
+name = "{name}"
+id = "{factory_id}"
+
+[state]
+database = ".andon/control.db"
+store = ".andon/store"
+"""
+    try:
+        with path.open("x") as file:
+            file.write(text)
+    except FileExistsError as error:
+        raise UsageError(
+            "settings.exists", "This folder already is a factory.", place=str(path), fix="Use another folder."
+        ) from error
+    return load_settings(folder)
+
+
+def _parse(folder: Path) -> Settings:
+    path = folder / FILE
+    try:
+        tables = tomllib.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise _malformed(path, str(error)) from error
+    for table, values in tables.items():
+        if table not in _KNOWN or not isinstance(values, dict):
+            raise _malformed(path, f"[{table}]")
+        if odd := sorted(set(values) - _KNOWN[table]):
+            raise _malformed(path, f"{odd[0]!r} in [{table}]")
+    factory, state = tables.get("factory", {}), tables.get("state", {})
+    name, factory_id = factory.get("name", ""), factory.get("id", "")
+    if not (isinstance(name, str) and _NAME.fullmatch(name)):
+        raise _malformed(path, f"name = {name!r}")
+    if not (isinstance(factory_id, str) and _ID.fullmatch(factory_id)):
+        raise _malformed(path, f"id = {factory_id!r}")
+    return Settings(
+        folder=folder,
+        name=name,
+        id=factory_id,
+        database=_path(folder, state, "database", ".andon/control.db"),
+        store=_path(folder, state, "store", ".andon/store"),
+        home=home_folder() / f"{name}-{factory_id}",
+        person=acting_person(),
+    )
+
+
+def home_folder() -> Path:
+    """The folder for keys and memory: `ANDON_HOME`, else `~/.andon`."""
+    given = os.environ.get("ANDON_HOME")
+    return Path(given).resolve() if given else Path.home() / ".andon"
+
+
+def acting_person() -> str:
+    """Who is acting: `ANDON_AS`, else the name of the user of this machine."""
+    try:
+        return os.environ.get("ANDON_AS") or getpass.getuser()
+    except (OSError, KeyError):
+        return "owner"  # a container may run under a number that has no name
+
+
+def _path(folder: Path, state: dict[str, object], name: str, default: str) -> Path:
+    value = state.get(name, default)
+    if not isinstance(value, str) or not value:
+        raise _malformed(folder / FILE, f"{name} = {value!r}")
+    return (folder / value).resolve()
+
+
+def _malformed(path: Path, found: str) -> InputError:
+    return InputError(
+        "settings.malformed",
+        "This settings file says something that means nothing.",
+        place=str(path),
+        found=found,
+        fix="Known are [factory] name, id and [state] database, store.",
+    )
