@@ -1,0 +1,1 @@
+"""The stages of the line, in order; they meet only through artefacts."""

@@ -1,0 +1,215 @@
+"""One raw column to one kind, as a Polars expression: null wherever a value has no exact counterpart."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import polars as pl
+
+from andon.contracts.dataset import Column, Kind
+from andon.kernel.errors import InputError
+
+_LARGEST_EXACT: Final = 2**53  # beyond it neighbouring integers share a double
+_LARGEST_INT: Final = 2**63 - 1
+_SPLIT: Final = 2.0**27 + 1.0  # Veltkamp's constant for doubles
+_FIRST_YEAR, _LAST_YEAR = 1678, 2261  # whole years that int64 nanoseconds can hold
+_INTEGER: Final = r"^\+?(-?[0-9]+)(?:\.0*)?$"
+_DECIMAL: Final = r"^(?:\+|(-))?([0-9]+)(?:\.([0-9]*))?$"
+_MOMENT: Final = (
+    r"^([0-9]{4}-[0-9]{2}-[0-9]{2})"
+    r"(?:[T ]([0-9]{2}:[0-9]{2})(?::([0-9]{2})(?:[.,]([0-9]{1,9})0*)?)?"
+    r"\s?(?:([Zz])|([+-])(0[0-9]|1[0-4]):?([0-5][0-9])?)?)?$"
+)
+_UTC: Final = pl.Datetime("ns", "UTC")
+PHYSICAL: Final[Mapping[Kind, pl.DataType]] = {
+    "int": pl.Int64(),
+    "fixed": pl.Int64(),
+    "float": pl.Float64(),
+    "bool": pl.Boolean(),
+    "category": pl.String(),
+    "time": _UTC,
+}
+
+
+def value_of(column: Column, dtype: pl.DataType) -> pl.Expr:
+    """The column's raw values in its physical type; null where a value does not convert.
+
+    Raises:
+        InputError: No value of that type can become the declared kind.
+    """
+    if dtype == pl.Null:
+        return pl.col(column.name).cast(PHYSICAL[column.kind])
+    expression = _CONVERTERS[column.kind](column, dtype)
+    if expression is None:
+        raise _refuse(column, dtype)
+    return expression
+
+
+def is_present(name: str, dtype: pl.DataType) -> pl.Expr:
+    """Whether a raw value is there at all: NaN is not."""
+    present = pl.col(name).is_not_null()
+    return present & pl.col(name).is_not_nan() if dtype.is_float() else present
+
+
+def is_text(dtype: pl.DataType) -> bool:
+    """Whether a raw column holds text."""
+    return dtype == pl.String or isinstance(dtype, pl.Categorical | pl.Enum)
+
+
+def _integer(column: Column, dtype: pl.DataType) -> pl.Expr | None:
+    raw = pl.col(column.name)
+    if dtype == pl.Int64:
+        return raw
+    if dtype.is_integer():
+        return raw.cast(pl.Int64, strict=False)
+    if dtype.is_float():
+        number = raw.cast(pl.Float64)
+        is_whole = (number == number.round(0)) & (number.abs() <= _LARGEST_EXACT)
+        return pl.when(is_whole).then(number).cast(pl.Int64, strict=False)
+    if dtype.is_decimal() or is_text(dtype):
+        return _text(raw).str.extract(_INTEGER, 1).cast(pl.Int64, strict=False)
+    return None
+
+
+def _fixed(column: Column, dtype: pl.DataType) -> pl.Expr | None:
+    raw = pl.col(column.name)
+    if dtype.is_integer():
+        power = 10**column.scale
+        whole = raw.cast(pl.Int64, strict=False)
+        limit = _LARGEST_INT // power
+        return pl.when(whole.is_between(-limit, limit)).then(whole * power)
+    if dtype.is_float():
+        return _fixed_from_float(raw.cast(pl.Float64), column.scale)
+    if dtype.is_decimal() or is_text(dtype):
+        return _fixed_from_text(_text(raw), column.scale)
+    return None
+
+
+def _fixed_from_float(number: pl.Expr, scale: int) -> pl.Expr:
+    """The double's exact value times 10**scale, rounded half to even once.
+
+    The product is rounded already, which matters only where it lands on a tie: there the sign of its error, found
+    exactly by Dekker's product (T. J. Dekker, Numerische Mathematik 18, 1971), decides.
+    """
+    power = float(10**scale)
+    product = number * power
+    rounded = product.round(0, mode="half_to_even")
+    high = number * _SPLIT - (number * _SPLIT - number)
+    low = number - high
+    power_high = power * _SPLIT - (power * _SPLIT - power)
+    power_low = power - power_high
+    error = low * power_low - (((product - high * power_high) - low * power_high) - high * power_low)
+    is_tie = (product - product.floor()) == 0.5
+    settled = (
+        pl.when(is_tie & (error > 0))
+        .then(product.floor() + 1)
+        .when(is_tie & (error < 0))
+        .then(product.floor())
+        .otherwise(rounded)
+    )
+    return pl.when(product.abs() <= _LARGEST_EXACT).then(settled).cast(pl.Int64, strict=False)
+
+
+def _fixed_from_text(text: pl.Expr, scale: int) -> pl.Expr:
+    whole = text.str.extract(_DECIMAL, 2)
+    fraction = text.str.extract(_DECIMAL, 3).fill_null("")
+    kept = fraction.str.slice(0, scale).str.pad_end(scale, "0")
+    rest = fraction.str.slice(scale).str.strip_chars_end("0")
+    magnitude = pl.concat_str(whole, kept).cast(pl.Int64, strict=False)
+    is_up = (rest > "5") | ((rest == "5") & (magnitude % 2 == 1))
+    rounded = pl.when(magnitude < _LARGEST_INT).then(magnitude + is_up.cast(pl.Int64))
+    return pl.when(text.str.extract(_DECIMAL, 1) == "-").then(-rounded).otherwise(rounded)
+
+
+def _float(column: Column, dtype: pl.DataType) -> pl.Expr | None:
+    raw = pl.col(column.name)
+    if dtype.is_numeric():
+        return raw.cast(pl.Float64)
+    return _text(raw).cast(pl.Float64, strict=False) if is_text(dtype) else None
+
+
+def _boolean(column: Column, dtype: pl.DataType) -> pl.Expr | None:
+    raw = pl.col(column.name)
+    if dtype == pl.Boolean:
+        return raw
+    if dtype.is_integer() or dtype.is_float():
+        return pl.when(raw.is_in([0, 1])).then(raw == 1)
+    if is_text(dtype):
+        word = _text(raw).str.to_lowercase()
+        return pl.when(word.is_in(["true", "false", "1", "0"])).then(word.is_in(["true", "1"]))
+    return None
+
+
+def _category(column: Column, dtype: pl.DataType) -> pl.Expr | None:
+    raw = pl.col(column.name)
+    if dtype.is_float():
+        return raw.fill_nan(None).cast(pl.String)
+    is_scalar = dtype.is_numeric() or is_text(dtype) or dtype in (pl.Boolean, pl.Date, pl.Time)
+    return raw.cast(pl.String) if is_scalar or isinstance(dtype, pl.Datetime) else None
+
+
+def _time(column: Column, dtype: pl.DataType) -> pl.Expr | None:
+    raw = pl.col(column.name)
+    if dtype == _UTC:
+        return raw
+    if isinstance(dtype, pl.Datetime):
+        moment = _within_years(raw).cast(pl.Datetime("ns", dtype.time_zone))
+        return moment.dt.convert_time_zone("UTC") if dtype.time_zone else _in_zone(moment, column.tz)
+    if dtype == pl.Date:
+        return _in_zone(_within_years(raw.cast(pl.Datetime("us"))).cast(pl.Datetime("ns")), column.tz)
+    return _time_from_text(_text(raw), column.tz) if is_text(dtype) else None
+
+
+def _time_from_text(text: pl.Expr, tz: str) -> pl.Expr:
+    parts = text.str.extract_groups(_MOMENT).struct
+    date, minute, second = parts.field("1"), parts.field("2").fill_null("00:00"), parts.field("3").fill_null("00")
+    clock = pl.concat_str(date, pl.lit("T"), minute, pl.lit(":"), second)
+    whole = _within_years(clock.str.to_datetime("%Y-%m-%dT%H:%M:%S", time_unit="us", strict=False))
+    nanoseconds = parts.field("4").fill_null("0").str.pad_end(9, "0").cast(pl.Int64)
+    moment = whole.cast(pl.Datetime("ns")) + nanoseconds.cast(pl.Duration("ns"))
+    minutes = parts.field("7").cast(pl.Int64) * 60 + parts.field("8").fill_null("0").cast(pl.Int64)
+    signed = pl.when(parts.field("6") == "-").then(-minutes).otherwise(minutes).fill_null(0)
+    absolute = (moment - (signed * 60_000_000_000).cast(pl.Duration("ns"))).dt.replace_time_zone("UTC")
+    has_zone = parts.field("5").is_not_null() | parts.field("6").is_not_null()
+    return pl.when(has_zone).then(absolute).otherwise(_in_zone(moment, tz))
+
+
+def _within_years(moment: pl.Expr) -> pl.Expr:
+    """Null outside the years that nanoseconds can hold, where Polars would wrap around."""
+    return pl.when(moment.dt.year().is_between(_FIRST_YEAR, _LAST_YEAR)).then(moment)
+
+
+def _in_zone(moment: pl.Expr, tz: str) -> pl.Expr:
+    local = moment.dt.replace_time_zone(tz, ambiguous="earliest", non_existent="null")
+    return local.dt.convert_time_zone("UTC")
+
+
+def _text(raw: pl.Expr) -> pl.Expr:
+    return raw.cast(pl.String).str.strip_chars()
+
+
+def _refuse(column: Column, dtype: pl.DataType) -> InputError:
+    if column.kind == "time" and dtype.is_numeric():
+        return InputError(
+            "ingest.time-from-number",
+            f"Column {column.name!r} is declared as a time, but holds numbers whose unit nobody can know.",
+            place=column.name,
+            found=str(dtype),
+            fix=f"Say the unit in the source function: pl.from_epoch({column.name!r}, time_unit='s'), or ms, us, ns.",
+        )
+    return InputError(
+        "ingest.wrong-type",
+        f"Column {column.name!r} is declared as {column.kind}, and no value of its type can become one.",
+        place=column.name,
+        found=str(dtype),
+        fix=f"Convert it to {column.kind} in the source function, or declare another kind in the contract.",
+    )
+
+
+_CONVERTERS: Final[Mapping[Kind, Callable[[Column, pl.DataType], pl.Expr | None]]] = {
+    "int": _integer,
+    "fixed": _fixed,
+    "float": _float,
+    "bool": _boolean,
+    "category": _category,
+    "time": _time,
+}
