@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from andon.kernel.errors import InputError
 
+_SIZES: Final = re.compile(rb"\ntree_sizes=([\d ]+)\n")
 _AUTOMATIC: Final = re.compile(r"Column_\d+")
 
 
@@ -75,7 +76,7 @@ class LightGbmText:
         Raises:
             InputError: The bytes are not a LightGBM model in text form, or it takes other columns.
         """
-        if not data.startswith(b"tree\n") or b"\nend of trees\n" not in data:
+        if not _is_whole(data):
             raise _refuse(
                 "These bytes are not a LightGBM model in text form.", "", repr(data[:40]), "Package the model again."
             )
@@ -87,6 +88,20 @@ class LightGbmText:
             ) from error
         _check(booster, columns)
         return _Trees(booster, "package")
+
+
+def _is_whole(data: bytes) -> bool:
+    """Whether every tree stands where the head says; LightGBM ends the whole process over a text where one does not."""
+    head, _, _ = data.partition(b"\nTree=0\n")
+    sizes = _SIZES.search(head)
+    if not data.startswith(b"tree\n") or sizes is None:
+        return False
+    place = len(head) + 1
+    for number, size in enumerate(sizes[1].split()):
+        if not data.startswith(b"Tree=%d\n" % number, place):
+            return False
+        place += int(size)
+    return data.startswith(b"end of trees\n", place)
 
 
 def _booster(model: object) -> lightgbm.Booster | None:
