@@ -1,0 +1,1 @@
+"""The control database: the only door of SQLAlchemy and Alembic."""

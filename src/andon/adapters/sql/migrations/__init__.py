@@ -1,0 +1,1 @@
+"""How the control database came to be, step by step."""
