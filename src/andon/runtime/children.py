@@ -1,0 +1,83 @@
+"""Work for a child process: user code runs only there, with an input folder, an output folder and a pipe, and no keys."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol
+
+from andon.kernel.canonical import Json
+
+Verb = Literal["declare", "read", "train", "predict", "measure"]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a child is asked to do.
+
+    Attributes:
+        verb: `declare`, `read`, `train`, `predict` or `measure`; `wiring.processes.stage` says what each takes.
+        factory: The file that declares the factory; `None` where no user code is needed.
+        inputs: Files that the child gets copies of, by the names it reads them under.
+        arguments: Small values, as JSON; nanoseconds as text.
+        limit_ns: Longest time it may take, in nanoseconds.
+        threads: How many threads its libraries may start.
+    """
+
+    verb: Verb
+    factory: Path | None
+    inputs: Mapping[str, Path]
+    arguments: Mapping[str, Json]
+    limit_ns: int
+    threads: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a child is, by its own word.
+
+    Attributes:
+        of: How many steps there are; 0 when nobody knows.
+        seconds: Time since the child was started.
+    """
+
+    step: int
+    of: int
+    seconds: float
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+    def text(self) -> str:
+        """The progress as a line for people, with an estimate of the time left."""
+        parts = [f"step {self.step} of {self.of}" if self.of else f"step {self.step}"]
+        parts += [f"{name} {value:.6g}" for name, value in self.metrics.items()]
+        if 0 < self.step < self.of:
+            parts.append(f"about {self.seconds / self.step * (self.of - self.step):.0f} s left")
+        return ", ".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a child left behind.
+
+    Attributes:
+        folder: Its output folder; copy what is needed into the store at once, the spool keeps nothing.
+        seconds: How long it took.
+        peak_bytes: The most memory it held.
+    """
+
+    folder: Path
+    seconds: float
+    peak_bytes: int
+
+
+class Children(Protocol):
+    """Starts keyless child processes."""
+
+    def run(self, job: Job, on_progress: Callable[[Progress], None]) -> Outcome:
+        """Let a child do a job, and wait for it.
+
+        Raises:
+            AndonError: What the child refused, or what the user's code raised, with file and line.
+            InputError: The child was killed (`child.killed`), took too long (`child.time-limit`) or left without a
+                word (`child.vanished`).
+        """
+        ...
