@@ -93,7 +93,7 @@ def read_join(node: Node, spine: str | None = None) -> Join:
 def _pairs(node: Node, other: str, spine: str | None) -> dict[str, Node]:
     """Our column for each of theirs, in the order of theirs."""
     found = [_pair(each, other, spine, node.op) for each in _conjunction(node.tree("match"))]
-    pairs = {theirs: ours for theirs, ours in sorted(found, key=lambda pair: pair[0])}
+    pairs = dict(sorted(found, key=lambda pair: pair[0]))
     spines = sorted({ours.text("contract") for ours in pairs.values()})
     if len(spines) != 1 or len(pairs) != len(found):
         names = f"{', '.join(name for name, _ in found)} to {', '.join(spines)}"

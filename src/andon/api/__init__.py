@@ -1,0 +1,1 @@
+"""What a data scientist imports to say what a factory is made of."""

@@ -1,0 +1,250 @@
+"""Columns as a contract declares them: numbers, texts, moments, and when things happened and became known."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import Final, TypeVar
+
+from andon.api.lift import constant
+from andon.api.times import Time
+from andon.api.typed import Bool, Category, Expr, Fixed, Float, Home, Int
+from andon.contracts.dataset import Column, Role, Severity
+from andon.expressions import tree
+from andon.expressions.functions import BOOL, CATEGORY, FLOAT, INT, TIME, Type
+from andon.expressions.tree import Node
+from andon.expressions.zones import zone
+from andon.kernel.clock import duration_ns
+from andon.kernel.errors import UsageError
+
+Kind = TypeVar("Kind", Int, Fixed, Float, Bool, Category, Time)
+Bound = int | float | None
+
+_numbers = count()
+_COMPARE: Final = ("ge", "gt", "le", "lt")
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What a column was declared to be, before its contract gives it a name.
+
+    Attributes:
+        column: The column, with an empty name.
+        number: What its node is called until the contract gives it a name.
+        bounds: Comparisons (`ge gt le lt`) and constants that its values must satisfy.
+        one_of: Constants of which its values must be one; empty for no such rule.
+        max_null_share: The share of rows that may be null in a batch; `None` for no such rule.
+        known_after_ns: How long after this event time its row becomes known.
+    """
+
+    column: Column
+    number: str
+    bounds: tuple[tuple[str, Node], ...] = ()
+    one_of: tuple[Node, ...] = ()
+    max_null_share: float | None = None
+    known_after_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RowRule:
+    """A rule across the columns of a contract, as its body says it."""
+
+    condition: Bool
+    severity: Severity
+    tolerance: float
+    text: str
+
+
+def integer(
+    *,
+    ge: int | None = None,
+    le: int | None = None,
+    gt: int | None = None,
+    lt: int | None = None,
+    key: bool = False,
+    segment: bool = False,
+    nullable: bool = False,
+    unit: str = "",
+    max_null_share: float | None = None,
+) -> Int:
+    """A column of 64-bit whole numbers.
+
+    Raises:
+        UsageError: A bound is not a whole number, or a key is nullable.
+    """
+    column = Column("", "int", _role(key), nullable, unit, segment=segment)
+    return Int(*_declare(column, INT, _bounds(INT, ge, gt, le, lt), (), max_null_share))
+
+
+def number(
+    *,
+    ge: float | None = None,
+    le: float | None = None,
+    gt: float | None = None,
+    lt: float | None = None,
+    nullable: bool = False,
+    unit: str = "",
+    max_null_share: float | None = None,
+) -> Float:
+    """A column of 64-bit floating point numbers; NaN counts as null.
+
+    Raises:
+        UsageError: A bound is not a number.
+    """
+    column = Column("", "float", "value", nullable, unit)
+    return Float(*_declare(column, FLOAT, _bounds(FLOAT, ge, gt, le, lt), (), max_null_share))
+
+
+def fixed(
+    *,
+    scale: int,
+    ge: float | None = None,
+    le: float | None = None,
+    gt: float | None = None,
+    lt: float | None = None,
+    nullable: bool = False,
+    unit: str = "",
+    max_null_share: float | None = None,
+) -> Fixed:
+    """A column of decimals, kept exactly as whole numbers of `scale` decimals (1 to 18).
+
+    Raises:
+        UsageError: The scale is not possible, or a bound has more decimals.
+    """
+    if not 1 <= scale <= 18:
+        raise UsageError("contract.scale", "A scale is 1 to 18 decimals.", found=str(scale), fix="Use integer() for 0.")
+    type_ = Type("fixed", scale)
+    column = Column("", "fixed", "value", nullable, unit, scale=scale)
+    return Fixed(*_declare(column, type_, _bounds(type_, ge, gt, le, lt), (), max_null_share))
+
+
+def boolean(*, segment: bool = False, nullable: bool = False, max_null_share: float | None = None) -> Bool:
+    """A column of true and false."""
+    return Bool(*_declare(Column("", "bool", "value", nullable, segment=segment), BOOL, (), (), max_null_share))
+
+
+def category(
+    *,
+    key: bool = False,
+    segment: bool = False,
+    one_of: Sequence[str] = (),
+    nullable: bool = False,
+    max_null_share: float | None = None,
+) -> Category:
+    """A column of texts.
+
+    Raises:
+        UsageError: `one_of` holds something else than text, or a key is nullable.
+    """
+    if isinstance(one_of, str):
+        raise UsageError("contract.one-of", "one_of= takes several texts.", found=one_of, fix='one_of=("EWR", "JFK")')
+    column = Column("", "category", _role(key), nullable, segment=segment)
+    allowed = tuple(constant(value, CATEGORY) for value in one_of)
+    return Category(*_declare(column, CATEGORY, (), allowed, max_null_share))
+
+
+def time(*, tz: str = "UTC", nullable: bool = False, max_null_share: float | None = None) -> Time:
+    """A column of moments.
+
+    Args:
+        tz: The zone in which a source's times without a zone are meant.
+        nullable: Whether null is a value.
+        max_null_share: The share of rows that may be null in a batch.
+
+    Raises:
+        InputError: There is no such time zone.
+    """
+    return Time(*_declare(_moment("value", tz, nullable=nullable), TIME, (), (), max_null_share))
+
+
+def event_time(*, known_after: str | None = None, tz: str = "UTC") -> Time:
+    """The column that says when what a row tells happened.
+
+    Args:
+        known_after: How long after it the row becomes known, for loads of history; without it, when it is published.
+        tz: The zone in which a source's times without a zone are meant.
+
+    Raises:
+        UsageError: `known_after` is not a duration.
+        InputError: There is no such time zone.
+    """
+    after = None if known_after is None else duration_ns(known_after)
+    return Time(*_declare(_moment("event_time", tz), TIME, (), (), None, known_after_ns=after))
+
+
+def known_at(*, tz: str = "UTC") -> Time:
+    """The column that says when a row could first be known.
+
+    Raises:
+        InputError: There is no such time zone.
+    """
+    return Time(*_declare(_moment("known_at", tz), TIME, (), (), None))
+
+
+def rule(condition: Bool, *, severity: Severity = "quarantine", tolerance: float = 1.0, text: str = "") -> RowRule:
+    """A rule across the columns of a contract, written in its body; null counts as broken.
+
+    Args:
+        condition: What must be true of every row.
+        severity: `quarantine` sets broken rows aside, `block` fails the batch.
+        tolerance: The share of rows that may be quarantined before the batch fails, 0 to 1.
+        text: The rule in words; the expression itself if empty.
+
+    Raises:
+        UsageError: The condition is no expression, or severity or tolerance are not possible.
+    """
+    given: object = condition  # a caller without a type checker may give anything
+    if not isinstance(given, Bool) or severity not in ("quarantine", "block") or not 0 <= tolerance <= 1:
+        raise UsageError(
+            "contract.rule",
+            "This is not a rule.",
+            found=f"{condition!r}, severity={severity!r}, tolerance={tolerance!r}",
+            fix='Write rule(arrives > departs, severity="quarantine", tolerance=0.01).',
+        )
+    return RowRule(condition, severity, float(tolerance), text)
+
+
+def where(condition: Bool, then: Kind, otherwise: Kind) -> Kind:
+    """The value of `then` where the condition is true, of `otherwise` where it is false or null.
+
+    Raises:
+        InputError: The two are not of one kind.
+    """
+    return type(then)(tree.apply("where", condition.node, then.node, otherwise.node), condition.home)
+
+
+def declared(value: Expr) -> Declared | None:
+    """What a column was declared to be; `None` for what was computed."""
+    return value.declared if isinstance(value.declared, Declared) else None
+
+
+def _declare(
+    column: Column,
+    type_: Type,
+    bounds: tuple[tuple[str, Node], ...],
+    one_of: tuple[Node, ...],
+    max_null_share: float | None,
+    *,
+    known_after_ns: int | None = None,
+) -> tuple[Node, Home | None, Declared]:
+    """A column without a contract yet, and its declaration; its name is a number until the contract gives it one."""
+    if column.role == "key" and column.nullable:
+        raise UsageError("contract.key", "A key is never null.", fix="Leave out key= or nullable=.")
+    if max_null_share is not None and not (column.nullable and 0 <= max_null_share <= 1):
+        found = f"nullable={column.nullable}, max_null_share={max_null_share}"
+        fix = "Give a share from 0 to 1 of a nullable column."
+        raise UsageError("contract.null-share", "This share of nulls is not possible.", found=found, fix=fix)
+    node = tree.column("", str(next(_numbers)), type_)
+    return node, None, Declared(column, node.text("name"), bounds, one_of, max_null_share, known_after_ns)
+
+
+def _bounds(type_: Type, *values: Bound) -> tuple[tuple[str, Node], ...]:
+    pairs = zip(_COMPARE, values, strict=True)
+    return tuple((op, constant(value, type_)) for op, value in pairs if value is not None)
+
+
+def _moment(role: Role, tz: str, *, nullable: bool = False) -> Column:
+    return Column("", "time", role, nullable, tz=zone(tz).name)
+
+
+def _role(key: bool) -> Role:
+    return "key" if key else "value"

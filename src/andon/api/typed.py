@@ -1,0 +1,379 @@
+"""Typed expressions over columns: one class for each kind, each with only the methods its values have."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Never, Self, overload
+
+from andon.api.lift import constant, floating, meet, operand, wrong
+from andon.api.refusing import Refusing
+from andon.expressions import tree
+from andon.expressions.functions import FLOAT
+from andon.expressions.joins import read_join
+from andon.expressions.tree import Node
+from andon.kernel.clock import duration_ns
+from andon.kernel.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The contract an expression comes from, as far as joins need to know it."""
+
+    contract: str
+    event_time: str | None
+
+
+class Expr(Refusing):
+    """A value computed from columns. Everything is done with operators and methods; nothing is computed here."""
+
+    __slots__ = ("declared", "home")
+    __hash__ = object.__hash__
+
+    def __init__(self, node: Node, home: Home | None, declared: object = None) -> None:
+        super().__init__(node)
+        self.home = home
+        self.declared = declared
+
+    def is_null(self) -> Bool:
+        """Whether the value is missing."""
+        return Bool(tree.apply("is_null", self.node), self.home)
+
+    def count(self, *, over: str, match: Bool, where: Bool | None = None) -> Int:
+        """How many matching rows, with a value, fell into the time `over` before the question and were known by then.
+
+        Raises:
+            UsageError: `over` is not a duration, or the contract has no event time.
+            InputError: `match` or `where` are not what they must be.
+        """
+        return Int(self._window("count", over, match, where), match.home)
+
+    def last(self, *, within: str, match: Bool, where: Bool | None = None) -> Self:
+        """The value of the newest matching row known before the question and at most `within` old; null if none.
+
+        Raises:
+            UsageError: `within` is not a duration, or the contract has no event time.
+            InputError: `match` or `where` are not what they must be.
+        """
+        node = self._join("last", match, where, event_time=True, within_ns=duration_ns(within))
+        return type(self)(node, match.home)
+
+    def lookup(self, *, match: Bool, where: Bool | None = None) -> Self:
+        """The value of the matching row, in its latest version known before the question; null if there is none.
+
+        Raises:
+            InputError: `match` or `where` are not what they must be.
+        """
+        return type(self)(self._join("lookup", match, where, event_time=False), match.home)
+
+    def _window(self, op: str, over: str, match: Bool, where: Bool | None) -> Node:
+        return self._join(op, match, where, event_time=True, over_ns=duration_ns(over))
+
+    def _join(self, op: str, match: Bool, where: Bool | None, *, event_time: bool, **lengths: int) -> Node:
+        params: dict[str, Node | str | int] = {**lengths}
+        for name, condition in (("match", match), ("where", where)):
+            if isinstance(condition, Bool):
+                params[name] = condition.node
+            elif name == "match" or where is not None:
+                raise wrong(f"{op} takes a condition for {name}=.", condition)
+        if event_time:
+            if self.home is None or self.home.event_time is None:
+                place = self.home.contract if self.home else ""
+                fix = "Declare one of its columns with event_time()."
+                raise UsageError("expression.no-event-time", f"{op} needs an event time.", place=place, fix=fix)
+            params["event_time"] = self.home.event_time
+        node = tree.apply(op, self.node, **params)
+        read_join(node)
+        return node
+
+
+class Bool(Expr):
+    """True, false or null."""
+
+    __slots__ = ()
+    __hash__ = object.__hash__
+
+    def __and__(self, other: Bool) -> Bool:
+        return Bool(*two_sided("and", self, other))
+
+    def __or__(self, other: Bool) -> Bool:
+        return Bool(*two_sided("or", self, other))
+
+    def __invert__(self) -> Bool:
+        return Bool(tree.apply("not", self.node), self.home)
+
+    def __eq__(self, other: Bool | bool) -> Bool:  # type: ignore[override]  # gives an expression, not an answer
+        return Bool(*two_sided("eq", self, other))
+
+    def __ne__(self, other: Bool | bool) -> Bool:  # type: ignore[override]  # gives an expression, not an answer
+        return Bool(*two_sided("ne", self, other))
+
+    def fill_null(self, value: Bool | bool) -> Bool:
+        """This, or `value` where it is null."""
+        return Bool(*two_sided("fill_null", self, value))
+
+    def to_float(self) -> Float:
+        """1.0 for true, 0.0 for false."""
+        return Float(tree.apply("to_float", self.node), self.home)
+
+
+class Number(Expr):
+    """An int, a fixed or a float. Two of different kinds are computed as floats."""
+
+    __slots__ = ()
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: Number | float) -> Bool:  # type: ignore[override]  # gives an expression, not an answer
+        return Bool(*two_sided("eq", self, other))
+
+    def __ne__(self, other: Number | float) -> Bool:  # type: ignore[override]  # gives an expression, not an answer
+        return Bool(*two_sided("ne", self, other))
+
+    def __gt__(self, other: Number | float) -> Bool:
+        return Bool(*two_sided("gt", self, other))
+
+    def __ge__(self, other: Number | float) -> Bool:
+        return Bool(*two_sided("ge", self, other))
+
+    def __lt__(self, other: Number | float) -> Bool:
+        return Bool(*two_sided("lt", self, other))
+
+    def __le__(self, other: Number | float) -> Bool:
+        return Bool(*two_sided("le", self, other))
+
+    def __truediv__(self, other: Number | float) -> Float:
+        return Float(*two_sided("div", self.to_float(), other))
+
+    def __rtruediv__(self, other: float) -> Float:
+        return Float(*two_sided("div", _float(other), self.to_float()))
+
+    def __neg__(self) -> Self:
+        return type(self)(tree.apply("neg", self.node), self.home)
+
+    def __abs__(self) -> Self:
+        return type(self)(tree.apply("abs", self.node), self.home)
+
+    def clip(self, low: float, high: float) -> Self:
+        """Not below `low` and not above `high`."""
+        bounds = [constant(bound, self.node.type) for bound in (low, high)]
+        return type(self)(tree.apply("clip", self.node, *bounds), self.home)
+
+    def bucket(self, *edges: float) -> Int:
+        """How many of the ascending edges it has reached: 0 below the first."""
+        return Int(tree.apply("bucket", self.node, *(constant(edge, self.node.type) for edge in edges)), self.home)
+
+    def fill_null(self, value: Self | float) -> Self:
+        """This, or `value` where it is null."""
+        other = value if isinstance(value, Expr) else type(self)(constant(value, self.node.type), None)
+        return type(self)(*two_sided("fill_null", self, other))
+
+    def to_float(self) -> Float:
+        """The same number as a float."""
+        return Float(floating(self.node), self.home)
+
+    def log(self) -> Float:
+        """The natural logarithm; null below 0."""
+        return self._of_float("log")
+
+    def log1p(self) -> Float:
+        """The natural logarithm of 1 more; null below -1."""
+        return self._of_float("log1p")
+
+    def sqrt(self) -> Float:
+        """The square root; null below 0."""
+        return self._of_float("sqrt")
+
+    def exp(self) -> Float:
+        """The exponential function."""
+        return self._of_float("exp")
+
+    def _of_float(self, op: str) -> Float:
+        return Float(tree.apply(op, floating(self.node)), self.home)
+
+
+class Float(Number):
+    """A 64-bit floating point number; NaN counts as null."""
+
+    __slots__ = ()
+    __hash__ = object.__hash__
+
+    def __add__(self, other: Int | Float | float) -> Float:
+        return Float(*two_sided("add", self, other))
+
+    def __radd__(self, other: float) -> Float:
+        return Float(*two_sided("add", _float(other), self))
+
+    def __sub__(self, other: Int | Float | float) -> Float:
+        return Float(*two_sided("sub", self, other))
+
+    def __rsub__(self, other: float) -> Float:
+        return Float(*two_sided("sub", _float(other), self))
+
+    def __mul__(self, other: Int | Float | float) -> Float:
+        return Float(*two_sided("mul", self, other))
+
+    def __rmul__(self, other: float) -> Float:
+        return Float(*two_sided("mul", _float(other), self))
+
+    if not TYPE_CHECKING:
+
+        def _inexact(self, **_: object) -> Never:
+            raise UsageError(
+                "expression.inexact",
+                "A sum or mean of floats depends on their order.",
+                found=repr(self),
+                fix="Declare the column with fixed(scale=...), which is exact.",
+            )
+
+        sum = mean = _inexact
+
+
+class Exact(Number):
+    """A number whose sums do not depend on their order."""
+
+    __slots__ = ()
+    __hash__ = object.__hash__
+
+    def sum(self, *, over: str, match: Bool, where: Bool | None = None) -> Self:
+        """The exact sum over matching rows of the time `over` before the question, known by then; 0 if there are none.
+
+        Raises:
+            UsageError: `over` is not a duration, or the contract has no event time.
+            InputError: `match` or `where` are not what they must be.
+        """
+        return type(self)(self._window("sum", over, match, where), match.home)
+
+    def mean(self, *, over: str, match: Bool, where: Bool | None = None) -> Float:
+        """The mean over matching rows of the time `over` before the question, known by then; null if there are none.
+
+        Raises:
+            UsageError: `over` is not a duration, or the contract has no event time.
+            InputError: `match` or `where` are not what they must be.
+        """
+        return Float(self._window("mean", over, match, where), match.home)
+
+
+class Int(Exact):
+    """A 64-bit whole number; what does not fit is null."""
+
+    __slots__ = ()
+    __hash__ = object.__hash__
+
+    @overload
+    def __add__(self, other: Int | int) -> Int: ...
+    @overload
+    def __add__(self, other: Float | float) -> Float: ...
+    def __add__(self, other: Int | Float | float) -> Int | Float:
+        return _int_or_float(*two_sided("add", self, other))
+
+    @overload
+    def __radd__(self, other: int) -> Int: ...
+    @overload
+    def __radd__(self, other: float) -> Float: ...
+    def __radd__(self, other: float) -> Int | Float:
+        return _int_or_float(*two_sided("add", _plain(other, self), self))
+
+    @overload
+    def __sub__(self, other: Int | int) -> Int: ...
+    @overload
+    def __sub__(self, other: Float | float) -> Float: ...
+    def __sub__(self, other: Int | Float | float) -> Int | Float:
+        return _int_or_float(*two_sided("sub", self, other))
+
+    @overload
+    def __rsub__(self, other: int) -> Int: ...
+    @overload
+    def __rsub__(self, other: float) -> Float: ...
+    def __rsub__(self, other: float) -> Int | Float:
+        return _int_or_float(*two_sided("sub", _plain(other, self), self))
+
+    @overload
+    def __mul__(self, other: Int | int) -> Int: ...
+    @overload
+    def __mul__(self, other: Float | float) -> Float: ...
+    def __mul__(self, other: Int | Float | float) -> Int | Float:
+        return _int_or_float(*two_sided("mul", self, other))
+
+    @overload
+    def __rmul__(self, other: int) -> Int: ...
+    @overload
+    def __rmul__(self, other: float) -> Float: ...
+    def __rmul__(self, other: float) -> Int | Float:
+        return _int_or_float(*two_sided("mul", _plain(other, self), self))
+
+    def is_in(self, values: tuple[int, ...]) -> Bool:
+        """Whether it is one of these."""
+        return _is_in(self, values)
+
+
+class Fixed(Exact):
+    """A decimal number with a fixed number of decimals, kept as a whole number; multiply it as a float."""
+
+    __slots__ = ()
+    __hash__ = object.__hash__
+
+    def __add__(self, other: Fixed | int) -> Fixed:
+        return Fixed(*two_sided("add", self, other))
+
+    def __radd__(self, other: int) -> Fixed:
+        return Fixed(*two_sided("add", _plain(other, self), self))
+
+    def __sub__(self, other: Fixed | int) -> Fixed:
+        return Fixed(*two_sided("sub", self, other))
+
+    def __rsub__(self, other: int) -> Fixed:
+        return Fixed(*two_sided("sub", _plain(other, self), self))
+
+
+class Category(Expr):
+    """A text from a set of texts."""
+
+    __slots__ = ()
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: Category | str) -> Bool:  # type: ignore[override]  # gives an expression, not an answer
+        return Bool(*two_sided("eq", self, other))
+
+    def __ne__(self, other: Category | str) -> Bool:  # type: ignore[override]  # gives an expression, not an answer
+        return Bool(*two_sided("ne", self, other))
+
+    def is_in(self, values: tuple[str, ...]) -> Bool:
+        """Whether it is one of these."""
+        return _is_in(self, values)
+
+    def fill_null(self, value: Category | str) -> Category:
+        """This, or `value` where it is null."""
+        return Category(*two_sided("fill_null", self, value))
+
+    def codes(self, *, min_count: int = 1) -> Int:
+        """Its number in the sorted list of the texts that occur at least `min_count` times in the rows to fit on.
+
+        Others are -1, null stays null. The list is learned once and is then a constant of the feature plan.
+        """
+        return Int(tree.apply("codes", self.node, min_count=min_count), self.home)
+
+
+def two_sided(op: str, left: Expr, right: object) -> tuple[Node, Home | None]:
+    """An operator with an expression on its left, and where the result comes from."""
+    exactly = op in ("eq", "ne", "gt", "ge", "lt", "le", "fill_null")
+    if isinstance(right, Expr):
+        return meet(op, left.node, right.node), left.home or right.home
+    other = operand(right, left.node.type, exactly=exactly)
+    return meet(op, left.node, other), left.home
+
+
+def _plain(value: object, like: Expr) -> Expr:
+    """A plain value on the left of an operator, as an expression."""
+    return Expr(operand(value, like.node.type, exactly=False), None)
+
+
+def _float(value: float) -> Float:
+    return Float(constant(value, FLOAT), None)
+
+
+def _is_in(expression: Expr, values: tuple[str, ...] | tuple[int, ...]) -> Bool:
+    literals = (constant(value, expression.node.type) for value in values)
+    return Bool(tree.apply("is_in", expression.node, *literals), expression.home)
+
+
+def _int_or_float(node: Node, home: Home | None) -> Int | Float:
+    return Int(node, home) if node.type.kind == "int" else Float(node, home)
