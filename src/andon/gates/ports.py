@@ -1,9 +1,10 @@
 """What the gates need from the control database: signed statements, found by what they are about."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from andon.attest.envelope import Envelope
 from andon.kernel.digest import Digest
 from andon.kernel.unit import Unit
 
@@ -72,5 +73,29 @@ class Statements(Protocol):
 
         Raises:
             IntegrityError: A record is not what was recorded.
+        """
+        ...
+
+
+class Commits(Protocol):
+    """Where the gates record finished work, together with what they say about it."""
+
+    def commit(self, unit: Unit, stage_key: Digest, output: Digest, run_id: str, now_ns: int) -> None:
+        """Record the output of a stage key; the same output again changes nothing.
+
+        Raises:
+            ConflictError: Another output is committed under the key (`runtime.key-committed`).
+        """
+        ...
+
+
+class TrustRoots(Protocol):
+    """Where the signed versions of the trust root are kept; whoever reads them verifies them."""
+
+    def envelopes(self) -> Sequence[Envelope]:
+        """Every version, the first one first.
+
+        Raises:
+            AndonError: There is none, or what is there cannot be read.
         """
         ...

@@ -1,0 +1,106 @@
+"""May this release be served on this target, now? Every proof again, and whatever is missing is named."""
+
+from dataclasses import dataclass
+
+from andon.attest.statement import REVOCATION
+from andon.gates.chain import Chain, Proven, check_chain
+from andon.gates.passage import refuse
+from andon.kernel.clock import iso
+from andon.kernel.digest import Digest
+from andon.kernel.errors import RefusedError
+from andon.ledger.memory import Remembered
+from andon.ledger.verify import Report
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What an admission must know beside the chain itself.
+
+    Attributes:
+        ledger: The audit of the whole ledger, made just now.
+        remembered: What was seen of the ledger and of the trust root before; `None` the very first time.
+        serving: The release the target serves now, as the ledger proves it; empty when there is none.
+        now_ns: The time now, in nanoseconds UTC.
+    """
+
+    ledger: Report
+    remembered: Remembered | None
+    serving: Digest
+    now_ns: int
+
+
+def admit(chain: Chain, world: World) -> Proven:
+    """Say whether a release may move forward; returns what was proved, and on which statements it rests.
+
+    Raises:
+        RefusedError: A proof is missing or does not hold; code, place and `fix` say which, and who can give it.
+    """
+    _check_root(chain, world)
+    _check_ledger(world)
+    check_unrevoked(chain)
+    proven = check_chain(chain)
+    if proven.facts.predecessor != world.serving:
+        raise refuse(
+            "gates.predecessor-moved",
+            "The target serves another release than when this one was bound.",
+            chain.target,
+            world.serving or "nothing",
+            "Bind the release again, on top of what is served now.",
+        )
+    return proven
+
+
+def check_unrevoked(chain: Chain) -> None:
+    """Refuse a release that was revoked.
+
+    Raises:
+        RefusedError: It was (`gates.revoked`).
+    """
+    for one in chain.about(chain.release):
+        if one.statement.predicate_type == REVOCATION:
+            raise revoked(chain.release)
+
+
+def revoked(release: Digest) -> RefusedError:
+    """The refusal of a revoked release."""
+    return refuse("gates.revoked", "This release was revoked.", release, "a revocation", "Bind a new release.")
+
+
+def _check_root(chain: Chain, world: World) -> None:
+    known = world.remembered.root_version if world.remembered else 0
+    if chain.root.version < known:
+        raise refuse(
+            "gates.root-rolled-back",
+            "A newer trust root was seen before.",
+            chain.root.domain,
+            f"version {chain.root.version} after {known}",
+            "Restore the newest trust root.",
+        )
+    if world.now_ns >= chain.root.expires_ns:
+        raise refuse(
+            "gates.root-expired",
+            "The trust root has expired.",
+            chain.root.domain,
+            iso(chain.root.expires_ns),
+            "Have the holders of the root keys sign a new version.",
+        )
+
+
+def _check_ledger(world: World) -> None:
+    if not world.ledger.is_sound:
+        first = world.ledger.findings[0]
+        raise RefusedError(
+            first.code,
+            "The ledger is not what it was.",
+            place=first.place,
+            found=first.found,
+            fix="Stop, and run andon audit verify; restore the ledger from a copy that verifies.",
+        )
+    if world.ledger.last_ns is not None and world.now_ns < world.ledger.last_ns:
+        raise refuse(
+            "gates.clock-behind",
+            "This machine's clock is behind the last entry of the ledger.",
+            world.ledger.origin,
+            f"{world.ledger.last_ns - world.now_ns} ns behind",
+            "Set the clock right, then try again.",
+        )

@@ -1,0 +1,198 @@
+"""The gates' record: statements signed, appended to the ledger, and found again with their signatures checked."""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from andon.attest import envelope as envelopes
+from andon.attest.envelope import Envelope
+from andon.attest.statement import Statement, seal
+from andon.attest.succession import verify_chain
+from andon.attest.trust_root import LOG_ROLE, TrustRoot, verifiers_of
+from andon.gates.ports import Sealed, Statements, TrustRoots
+from andon.gates.said import Said, kind_of, read_said, read_statement
+from andon.kernel.digest import Digest
+from andon.kernel.errors import ConflictError, IntegrityError
+from andon.kernel.signing import PublicKey, Signer, Verifier
+from andon.kernel.unit import Unit
+from andon.ledger.entry import Entry, parse_leaf
+from andon.ledger.log import Ledger
+from andon.ledger.memory import Remembered, accept
+from andon.ledger.ports import Memory
+from andon.ledger.verify import Report
+
+
+def log_verifiers(root: TrustRoot, verifier: Callable[[PublicKey], Verifier]) -> dict[str, Verifier]:
+    """The checks of the keys whose services hold, or held, the role `log`, by key id: only they sign the ledger's head."""
+    keepers = [one for one in root.principals if any(interval.role == LOG_ROLE for interval in one.roles)]
+    known = {key.public.key_id for one in keepers for key in one.keys}
+    return {key_id: check for key_id, check in verifiers_of(root, verifier).items() if key_id in known}
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Statements, the ledger that names them, and the trust root that says who may have signed them.
+
+    Attributes:
+        signer: The gate's key.
+        roots: Where the versions of the trust root are kept.
+        fingerprint: Of the first trust root, pinned from elsewhere.
+        verifier: Makes the check of one key.
+        memory: What was seen of the ledger and the trust root before, kept elsewhere.
+    """
+
+    statements: Statements
+    ledger: Ledger
+    signer: Signer
+    roots: TrustRoots
+    fingerprint: Digest
+    verifier: Callable[[PublicKey], Verifier]
+    memory: Memory
+
+    def root(self) -> TrustRoot:
+        """The newest trust root, verified from the pinned one on; never older than one seen before.
+
+        Raises:
+            IntegrityError: The chain of versions does not hold (`trust.*`), or ends before one that was seen
+                (`gates.root-rolled-back`).
+        """
+        root = verify_chain(self.roots.envelopes(), self.fingerprint, self.verifier)
+        remembered = self.remembered()
+        if remembered and root.version < remembered.root_version:
+            raise IntegrityError(
+                "gates.root-rolled-back",
+                "A newer trust root was seen before.",
+                place=root.domain,
+                found=f"version {root.version} after {remembered.root_version}",
+                fix="Restore the newest trust root.",
+            )
+        return root
+
+    def verifiers(self, root: TrustRoot) -> dict[str, Verifier]:
+        """The checks of all keys of a trust root, by key id."""
+        return verifiers_of(root, self.verifier)
+
+    def remembered(self) -> Remembered | None:
+        """What was seen of this ledger and its trust root before."""
+        return self.memory.load(self.ledger.origin)
+
+    def check_memory(self) -> None:
+        """Refuse to go on with a ledger that is not the one seen before.
+
+        Raises:
+            IntegrityError: It is smaller, or another one (`ledger.shrunk`, `ledger.forked`).
+        """
+        remembered = self.remembered()
+        if remembered and remembered.size:
+            self._accept(remembered, remembered.root_version)
+
+    def remember(self, root: TrustRoot) -> None:
+        """Remember the ledger and the trust root as they stand now.
+
+        Raises:
+            IntegrityError: They do not continue what was seen before.
+        """
+        self.memory.save(self._accept(self.remembered(), root.version))
+
+    def say(self, unit: Unit, statement: Statement) -> Digest:
+        """Sign a statement with the gate's key and append it."""
+        return self.add(unit, seal(statement, self.signer))
+
+    def add(self, unit: Unit, envelope: Envelope) -> Digest:
+        """Append a signed statement to the ledger and keep it."""
+        statement = read_statement(envelope)
+        digest = envelopes.digest_of(envelope)
+        entry = self.ledger.append(unit, kind_of(statement.predicate_type), digest)
+        subjects = tuple(subject.digest for subject in statement.subjects)
+        sealed = Sealed(digest, statement.predicate_type, subjects, envelopes.to_json(envelope), entry.index)
+        self.statements.add(unit, sealed)
+        return digest
+
+    def get(self, digest: Digest, root: TrustRoot) -> Said:
+        """One statement.
+
+        Raises:
+            InputError: There is none of that digest.
+            IntegrityError: It is not what was recorded.
+        """
+        return self._read(self.statements.get(digest), self.verifiers(root))
+
+    def about(self, subject: Digest, root: TrustRoot, predicate_type: str | None = None) -> list[Said]:
+        """What was said about a subject, in the order of the ledger."""
+        verifiers = self.verifiers(root)
+        return [self._read(sealed, verifiers) for sealed in self.statements.about(subject, predicate_type)]
+
+    def of_types(self, root: TrustRoot, *predicate_types: str) -> list[Said]:
+        """All statements of some types, in the order of the ledger."""
+        verifiers = self.verifiers(root)
+        found = [self._read(sealed, verifiers) for kind in predicate_types for sealed in self.statements.of_type(kind)]
+        return sorted(found, key=lambda one: one.index)
+
+    def audit(self, root: TrustRoot) -> Report:
+        """Read the whole ledger again and compare it with its signed head and with what was seen before."""
+        return self.ledger.verify_whole(log_verifiers(root, self.verifier), self.remembered())
+
+    def everything(self, size: int) -> Iterator[tuple[Entry, Sealed]]:
+        """Every entry of the ledger with its statement, in order; not one is left out.
+
+        Args:
+            size: How many entries the ledger has, as its audit found.
+
+        Raises:
+            IntegrityError: A statement is missing, or stands elsewhere than its entry (`gates.statement-missing`).
+        """
+        statements = iter(self.statements.all())
+        for index, leaf in self.ledger.rows.leaves(0, size):
+            entry, sealed = parse_leaf(leaf), next(statements, None)
+            if sealed is None or (sealed.index, sealed.digest) != (index, entry.statement):
+                raise IntegrityError(
+                    "gates.statement-missing",
+                    "The ledger names a statement that is not kept.",
+                    place=f"ledger entry {index}",
+                    found=sealed.digest if sealed else "nothing",
+                    fix="Restore the control database from a backup, and run: andon audit verify.",
+                )
+            yield entry, sealed
+
+    def said_about(self, subjects: Collection[Digest], size: int, root: TrustRoot) -> list[Said]:
+        """Everything that was ever said about some subjects, found by reading the whole ledger.
+
+        The notes by which the database finds statements are not believed here: what they hid would be missed.
+        """
+        wanted, verifiers = frozenset(subjects), self.verifiers(root)
+        found: list[Said] = []
+        for entry, sealed in self.everything(size):
+            statement = read_statement(envelopes.from_json(sealed.envelope))
+            if not wanted.isdisjoint(subject.digest for subject in statement.subjects):
+                found.append(read_said(sealed.envelope, entry, verifiers))
+        return found
+
+    def prove(self, digests: Iterable[Digest]) -> dict[Digest, tuple[int, str]]:
+        """For each statement its place in the ledger and the proof that it is there."""
+        places = {digest: self.statements.get(digest).index for digest in digests}
+        return {digest: (index, self.ledger.prove(index)) for digest, index in places.items()}
+
+    def check_size(self, unit: Unit, size: int) -> None:
+        """Refuse to decide on what somebody has added to meanwhile.
+
+        Raises:
+            ConflictError: The ledger has grown (`gates.ledger-grew`).
+        """
+        found = self.ledger.rows.size(unit)
+        if found != size:
+            raise ConflictError(
+                "gates.ledger-grew",
+                "Something was decided meanwhile.",
+                place=self.ledger.origin,
+                found=f"{found} entries, and {size} were read",
+                fix="Ask again.",
+            )
+
+    def _read(self, sealed: Sealed, verifiers: Mapping[str, Verifier]) -> Said:
+        return read_said(sealed.envelope, self.ledger.entry(sealed.index), verifiers)
+
+    def _accept(self, remembered: Remembered | None, root_version: int) -> Remembered:
+        head = self.ledger.head()
+        seen = Remembered(head.origin, head.size, head.root, root_version)
+        if remembered is None or head.size < remembered.size:
+            return accept(remembered, seen, ())
+        return accept(remembered, seen, self.ledger.prove_growth(remembered.size, head.size))

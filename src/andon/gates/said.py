@@ -1,0 +1,97 @@
+"""A signed statement in its place in the ledger: read again from its bytes, never from what was noted beside it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from andon.attest import envelope as envelopes
+from andon.attest.statement import PAYLOAD_TYPE, Statement, from_bytes
+from andon.kernel.canonical import Json
+from andon.kernel.digest import Digest, of_bytes
+from andon.kernel.errors import IntegrityError
+from andon.kernel.signing import Verifier
+from andon.ledger.entry import Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What somebody signed, and when it came into the ledger.
+
+    Attributes:
+        digest: Digest of the envelope, which is what the ledger names.
+        statement: What was signed.
+        keys: Ids of the keys of the trust root whose signature is valid; whether they were good then is asked later.
+        index: Its place in the ledger.
+        logged_ns: When it was appended, in nanoseconds UTC.
+    """
+
+    digest: Digest
+    statement: Statement
+    keys: frozenset[str]
+    index: int
+    logged_ns: int
+
+    @property
+    def subjects(self) -> tuple[Digest, ...]:
+        """Digests of what it speaks about, in order."""
+        return tuple(subject.digest for subject in self.statement.subjects)
+
+
+def kind_of(predicate_type: str) -> str:
+    """The kind under which the ledger enters statements of a type: `gate-verdict` for `andon/gate-verdict/v1`."""
+    return predicate_type.removeprefix("andon/").removesuffix("/v1")
+
+
+def read_said(data: bytes, entry: Entry, verifiers: Mapping[str, Verifier]) -> Said:
+    """Read a statement from the bytes of its envelope, in the place its ledger entry gives it.
+
+    A statement that no key of the trust root signed is read too, with no keys, so that whoever relies on it can say so.
+
+    Args:
+        data: The canonical bytes of the envelope.
+        entry: The ledger entry that must name exactly these bytes.
+        verifiers: The keys of the trust root, by key id.
+
+    Raises:
+        IntegrityError: The entry names other bytes or another kind (`gates.statement-damaged`), or the bytes are
+            malformed.
+    """
+    if of_bytes(data) != entry.statement:
+        raise _damaged(entry, f"{of_bytes(data)} in place of {entry.statement}")
+    envelope = envelopes.from_json(data)
+    statement = read_statement(envelope)
+    if kind_of(statement.predicate_type) != entry.kind:
+        raise _damaged(entry, f"a {kind_of(statement.predicate_type)} entered as {entry.kind}")
+    return Said(entry.statement, statement, envelopes.signers_of(envelope, verifiers), entry.index, entry.time_ns)
+
+
+def read_statement(envelope: envelopes.Envelope) -> Statement:
+    """The statement in an envelope, without believing it.
+
+    Raises:
+        IntegrityError: There is none in it.
+    """
+    if envelope.payload_type != PAYLOAD_TYPE:
+        raise IntegrityError(
+            "gates.statement-damaged",
+            "This envelope holds no statement.",
+            found=envelope.payload_type,
+            fix="Bring the envelope of a signed statement.",
+        )
+    return from_bytes(envelope.payload)
+
+
+def members(value: Json) -> dict[str, Json]:
+    """The members of a value that is an object, as every dataclass is when it is written."""
+    if not isinstance(value, dict):
+        raise TypeError(value)
+    return value
+
+
+def _damaged(entry: Entry, found: str) -> IntegrityError:
+    return IntegrityError(
+        "gates.statement-damaged",
+        "This statement is not the one that the ledger names.",
+        place=f"ledger entry {entry.index}",
+        found=found,
+        fix="Restore the control database from a backup, and run: andon audit verify.",
+    )
