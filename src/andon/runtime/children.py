@@ -1,4 +1,4 @@
-"""Work for a child process: user code runs only there, with an input folder, an output folder and a pipe, and no keys."""
+"""Work for a child process: user code runs only there, keyless, between an input and an output folder and a pipe."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

@@ -1,0 +1,15 @@
+"""Where in the user's code a call came from, for the place of an error."""
+
+import inspect
+from pathlib import Path
+from typing import Final
+
+_OURS: Final = (str(Path(__file__).parents[1]), "<string>")  # what dataclasses write stands in "<string>"
+
+
+def caller() -> str:
+    """File and line of the innermost caller outside andon, as `path:line`."""
+    frame = inspect.currentframe()
+    while frame is not None and frame.f_code.co_filename.startswith(_OURS):
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame is not None else ""

@@ -1,0 +1,303 @@
+"""What gates demand, in the words of the people who set the bounds: metrics, checks and sign-offs."""
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, NoReturn, final
+
+from andon.api.caller import caller
+from andon.api.typed import Expr
+from andon.contracts.policy import Criterion, GateKind, Op, Side, SignOffRule
+from andon.kernel.clock import duration_ns
+from andon.kernel.errors import UsageError
+
+Kinds = frozenset[str]
+_MEASURED: Final[tuple[GateKind, ...]] = ("training", "model")
+_BOUND_FIX: Final = "Write one comparison for each condition: require=[auc >= 0.7, brier <= 0.2]."
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One criterion of a gate, as it was written.
+
+    Attributes:
+        gates: The kinds of gate that can judge it.
+        labels: The kinds of label for which it can be measured.
+        segment: Contract and column whose segments it looks at, if it does.
+    """
+
+    criterion: Criterion
+    gates: tuple[GateKind, ...]
+    labels: Kinds
+    segment: tuple[str, str] | None = None
+
+    def __bool__(self) -> NoReturn:
+        raise UsageError(
+            "criteria.no-truth",
+            "This is a condition for a gate, neither true nor false.",
+            place=caller(),
+            found=self.criterion.text(),
+            fix=f"{_BOUND_FIX} There is no 0.5 <= auc <= 0.9, and no `and`.",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Conditions that belong together, under one name."""
+
+    name: str
+    conditions: tuple[Condition, ...]
+
+    def __bool__(self) -> NoReturn:
+        raise UsageError(
+            "criteria.no-truth",
+            "This is a check for a gate, neither true nor false.",
+            place=caller(),
+            found=f"checks.{self.name}",
+            fix="Put it into require=[...], with commas instead of `and`.",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SignOff:
+    """So many people of a role must approve, none of whom submitted the code or started the run.
+
+    Attributes:
+        role: A role that the trust root gives to people.
+        people: How many different people.
+        within: How old their approval may be when it is relied on.
+    """
+
+    role: str
+    people: int = 1
+    within: str = "5d"
+
+    def __post_init__(self) -> None:
+        if not self.role or isinstance(self.people, bool) or self.people < 1:
+            raise UsageError(
+                "criteria.sign-off",
+                "A sign-off needs a role and at least one person.",
+                place=caller(),
+                found=f"SignOff({self.role!r}, people={self.people!r})",
+                fix='Write SignOff("operations", people=1, within="5d").',
+            )
+        duration_ns(self.within)
+
+    def rule(self) -> SignOffRule:
+        """The sign-off as part of a policy."""
+        return SignOffRule(self.role, self.people, duration_ns(self.within))
+
+
+Demand = Condition | Check | SignOff
+
+
+class Bounded:
+    """What can be compared with a number to give a condition."""
+
+    __slots__ = ()
+
+    def condition(self, op: Op, bound: float) -> Condition:
+        """The condition that it is at least (`ge`) or at most (`le`) a bound."""
+        raise NotImplementedError
+
+    @final
+    def __ge__(self, bound: float) -> Condition:
+        return self.condition("ge", _finite(bound))
+
+    @final
+    def __le__(self, bound: float) -> Condition:
+        return self.condition("le", _finite(bound))
+
+    if not TYPE_CHECKING:  # a checker must see only the comparisons that give a condition
+
+        def _refused(self, bound: object) -> NoReturn:
+            raise UsageError(
+                "criteria.comparison",
+                "A condition is written with >= or <=.",
+                place=caller(),
+                found=repr(bound),
+                fix=_BOUND_FIX,
+            )
+
+        __lt__ = __gt__ = __eq__ = __ne__ = _refused
+        __hash__ = object.__hash__
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Metric(Bounded):
+    """A quality of a model that andon measures on rows the model has not learned from."""
+
+    name: str
+    labels: Kinds
+    is_loss: bool
+    side: Side = "point"
+    segment: tuple[str, str] | None = None
+    min_n: int = 0
+
+    def __repr__(self) -> str:
+        return self.name
+
+    def lower(self) -> "Metric":
+        """The lower end of its two-sided 95 % confidence interval."""
+        return replace(self, side="lower")
+
+    def upper(self) -> "Metric":
+        """The upper end of its two-sided 95 % confidence interval."""
+        return replace(self, side="upper")
+
+    def by(self, column: Expr, *, min_n: int) -> "Metric":
+        """The metric in every segment of a column; segments with fewer rows than `min_n` wait for a person.
+
+        Args:
+            column: A column of the spine declared with `segment=True`.
+            min_n: How many rows a segment needs before anything can be said about it.
+
+        Raises:
+            UsageError: This is no column, or `min_n` is below 1.
+        """
+        given: object = column  # a caller without a type checker may give anything
+        if not isinstance(given, Expr) or given.node.op != "column" or min_n < 1:
+            raise UsageError(
+                "criteria.by",
+                "by() takes a column and the number of rows that a segment needs.",
+                place=caller(),
+                found=f"{given!r}, min_n={min_n!r}",
+                fix=f"Write {self.name}.by(Spine.column, min_n=500).",
+            )
+        return replace(self, segment=(given.node.text("contract"), given.node.text("name")), min_n=min_n)
+
+    def no_worse_than_champion(self, *, margin: float) -> Condition:
+        """The model is not worse than the one that serves now by more than a margin, with 95 % confidence.
+
+        Both are asked about the same rows. Without a champion the condition does not apply.
+
+        Raises:
+            UsageError: The margin is negative, or the metric is a bound or by segment.
+        """
+        if not _finite(margin) >= 0 or self.side != "point" or self.segment:
+            raise UsageError(
+                "criteria.champion",
+                "A comparison with the champion takes the plain metric and a margin of 0 or more.",
+                place=caller(),
+                found=f"margin={margin!r}",
+                fix=f"Write {self.name}.no_worse_than_champion(margin=0.005).",
+            )
+        name = f"{self.name}.difference"
+        if self.is_loss:
+            criterion = Criterion(name, "le", float(margin), side="upper", baseline="champion")
+        else:
+            criterion = Criterion(name, "ge", -float(margin), side="lower", baseline="champion")
+        return Condition(criterion, ("model",), self.labels)
+
+    def condition(self, op: Op, bound: float) -> Condition:
+        """The condition that it is at least (`ge`) or at most (`le`) a bound."""
+        column = self.segment[1] if self.segment else ""
+        criterion = Criterion(self.name, op, bound, side=self.side, by=column, min_n=self.min_n)
+        return Condition(criterion, ("model",) if column else _MEASURED, self.labels, self.segment)
+
+
+_NUMBERS: Final = frozenset({"int", "fixed", "float"})
+_ANY: Final = frozenset({"bool", "category"}) | _NUMBERS
+auc: Final = Metric("auc", frozenset({"bool"}), is_loss=False)
+brier: Final = Metric("brier", frozenset({"bool"}), is_loss=True)
+log_loss: Final = Metric("log_loss", frozenset({"bool", "category"}), is_loss=True)
+accuracy: Final = Metric("accuracy", frozenset({"bool", "category"}), is_loss=False)
+rmse: Final = Metric("rmse", _NUMBERS, is_loss=True)
+mae: Final = Metric("mae", _NUMBERS, is_loss=True)
+
+
+@final
+class Checks:
+    """The checks that andon makes by itself, each for the gate that its text names."""
+
+    __slots__ = ()
+
+    @property
+    def schema(self) -> Check:
+        """Data gate, always: the batch has the contract's columns, and breaks no rule that blocks it."""
+        return _check("schema", "data", ("blocked", "le", 0.0), ("schema.matches", "ge", 1.0))
+
+    def quarantined_at_most(self, share: float) -> Check:
+        """Data gate: at most this share of the rows, 0 to 1, was set aside.
+
+        Raises:
+            UsageError: It is no share.
+        """
+        return _check("quarantined_at_most", "data", ("rows.quarantined.share", "le", _share(share)))
+
+    @property
+    def completed(self) -> Check:
+        """Training gate, always: the training came to its end."""
+        return _check("completed", "training", ("completed", "ge", 1.0))
+
+    @property
+    def converged(self) -> Check:
+        """Training gate: what the training reported did not diverge."""
+        return _check("converged", "training", ("converged", "ge", 1.0))
+
+    @property
+    def packaged(self) -> Check:
+        """Training gate, always: the packaged model, loaded again, gives the same answers bit for bit."""
+        return _check("packaged", "training", ("packaged", "ge", 1.0))
+
+    @property
+    def no_leak(self) -> Check:
+        """Model gate, always: no row was both learned from and judged on."""
+        return _check("no_leak", "model", ("leak.rows", "le", 0.0))
+
+    def overfitting_at_most(self, gap: float) -> Check:
+        """Model gate, for a bool label: the AUC on rows learned from exceeds that on holdout rows by at most `gap`.
+
+        Raises:
+            UsageError: It is no share.
+        """
+        return _check("overfitting_at_most", "model", ("gap.auc", "le", _share(gap)), labels=frozenset({"bool"}))
+
+    @property
+    def lineage_closed(self) -> Check:
+        """Release gate: everything the release was made from is recorded."""
+        return _check("lineage_closed", "release", ("lineage.open", "le", 0.0))
+
+    @property
+    def target_healthy(self) -> Check:
+        """Release gate: the target can take a release now."""
+        return _check("target_healthy", "release", ("target.healthy", "ge", 1.0))
+
+
+checks: Final = Checks()
+ALWAYS: Final[dict[GateKind, tuple[Check, ...]]] = {
+    "data": (checks.schema,),
+    "training": (checks.completed, checks.packaged),
+    "model": (checks.no_leak,),
+    "release": (),
+}
+
+
+def conditions_of(demand: Condition | Check) -> tuple[Condition, ...]:
+    """The conditions that a demand consists of."""
+    return demand.conditions if isinstance(demand, Check) else (demand,)
+
+
+def factory_condition(name: str, op: Op, bound: float) -> Condition:
+    """A condition on a team's own measurement."""
+    return Condition(Criterion(f"factory:{name}", op, bound), ("model",), _ANY)
+
+
+def _check(name: str, gate: GateKind, *parts: tuple[str, Op, float], labels: Kinds = _ANY) -> Check:
+    return Check(name, tuple(Condition(Criterion(*part), (gate,), labels) for part in parts))
+
+
+def _finite(bound: float) -> float:
+    given: object = bound  # a caller without a type checker may give anything
+    if isinstance(given, bool) or not isinstance(given, int | float) or not abs(given) < float("inf"):
+        raise UsageError(
+            "criteria.bound", "A bound is a finite number.", place=caller(), found=repr(bound), fix=_BOUND_FIX
+        )
+    return float(given)
+
+
+def _share(value: float) -> float:
+    if not 0 <= _finite(value) <= 1:
+        raise UsageError(
+            "criteria.share", "A share is a number from 0 to 1.", place=caller(), found=repr(value), fix="Write 0.05."
+        )
+    return float(value)
