@@ -41,7 +41,9 @@ class Output:
         """A table for a person; nothing in JSON mode."""
         if self.as_json:
             return
-        table = Table(*columns, title=title or None, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+        table = Table(
+            *columns, title=title or None, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0)
+        )
         for row in rows:
             table.add_row(*(escape(cell) for cell in row))
         self.console.print(table)

@@ -4,23 +4,24 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final, cast
 
 from andon.contracts.dataset import DatasetContract
 from andon.contracts.evidence import Evidence, Measurement
 from andon.contracts.wire import from_json, to_json
-from andon.expressions.tree import from_json as tree_from_json
 from andon.kernel.canonical import Json, dumps
 from andon.kernel.clock import iso
 from andon.kernel.digest import Digest
 from andon.kernel.errors import InputError
-from andon.line.ingest.stage import Ingested, check_known_at, ingest
 from andon.gates.request import JudgeRequest, Judgement, Publication
+from andon.line.ingest.stage import Ingested, ingest
+from andon.line.ingest.window import check_known_at, is_empty, next_window
 from andon.runtime.children import Job
 from andon.runtime.line import Line
 from andon.runtime.run import Run
 from andon.runtime.steps import Tell, arrived, ended, judged
-from andon.runtime.tables import PUBLISHED, open_version, published
+from andon.runtime.tables import PUBLISHED, contracts_in_features, open_version, published
 from andon.runtime.work import Made, once, stage_key, store_bytes
 from andon.store.manifest import Input, Manifest, Object
 
@@ -48,7 +49,7 @@ def step_ingest(line: Line, run: Run, tell: Tell) -> Run:
         InputError: The source fails, gives nothing at first, or gives other columns than its contract declares.
     """
     batch = _next_batch(line, run)
-    if batch.since_ns is not None and batch.since_ns >= batch.until_ns:
+    if is_empty((batch.since_ns, batch.until_ns)):
         tell(f"{run.subject}: nothing new before {iso(batch.until_ns)}")
         return ended(line, run, {"result": "up to date"})
     landed = _read_source(line, run, batch, tell)
@@ -65,6 +66,8 @@ def step_ingest(line: Line, run: Run, tell: Tell) -> Run:
     counts = cast("Mapping[str, Json]", line.records.manifests.get(output).facts["counts"])
     words = " ".join(f"{name} {counts[name]}" for name in ("in", "good", "quarantined", "duplicate"))
     tell(f"{run.subject}: {words}{' (cached)' if was_there else ''}")
+    if batch.version is not None and not counts["good"] and not counts["quarantined"]:
+        return ended(line, run, {"result": "up to date", "counts": counts})
     return arrived(line, run, "data gate", {"batch": output, "counts": counts})
 
 
@@ -107,12 +110,16 @@ def _after_gate(line: Line, run: Run, judgement: Judgement, contract: str, tell:
 def _next_batch(line: Line, run: Run) -> _Batch:
     contract = line.contracts[line.source(run.subject).contract]
     version = published(line, contract.name)
-    since = None if version is None else int(str(version.facts[UNTIL]))
-    return _Batch(contract, version, since, run.as_of_ns)
+    committed = None if version is None else int(str(version.facts[UNTIL]))
+    return _Batch(contract, version, *next_window(committed, run.as_of_ns))
 
 
 def _read_source(line: Line, run: Run, batch: _Batch, tell: Tell) -> Object:
-    check_known_at(batch.contract, _is_used_by_windows(line, batch.contract.name), batch.version is None)
+    check_known_at(
+        batch.contract,
+        used_by_windows=batch.contract.name in contracts_in_features(line.declaration),
+        is_first_load=batch.version is None,
+    )
     job = Job(
         verb="read",
         factory=line.code,
@@ -125,49 +132,50 @@ def _read_source(line: Line, run: Run, batch: _Batch, tell: Tell) -> Object:
         limit_ns=READ_LIMIT_NS,
         threads=1,
     )
-    outcome = line.children.run(job, lambda progress: tell(f"{run.subject}: {progress.text()}"))
-    stored = line.records.blobs.put_file(outcome.folder / LANDED)
+    with line.children.run(job, lambda progress: tell(f"{run.subject}: {progress.text}")) as outcome:
+        stored = line.records.blobs.put_file(outcome.folder / LANDED)
     return Object(sha256=stored.digest, bytes=stored.size_bytes, rows=None, name=LANDED)
 
 
 def _check_rows(line: Line, batch: _Batch, landed: Object, key: Digest) -> Made:
     path = line.records.blobs.local(landed.sha256)
     rows = None if batch.version is None else open_version(line, batch.version, batch.contract.name)
-    checked = ingest(path, batch.contract, rows, batch.until_ns)
-    if batch.version is None and checked.counts.rows_in == 0:
-        raise InputError(
-            "ingest.empty-source",
-            f"The source of {batch.contract.name} gave no rows at all.",
-            place=batch.contract.name,
-            found=f"0 rows before {iso(batch.until_ns)}",
-            fix="Check where the source function reads from, and --as-of.",
-        )
-    return _made(line, batch, replace(landed, rows=checked.counts.rows_in), checked, key)
+    with TemporaryDirectory(dir=line.spool) as folder:
+        checked = ingest(path, batch.contract, rows, batch.until_ns, Path(folder))
+        if batch.version is None and checked.counts.rows_in == 0:
+            raise InputError(
+                "ingest.empty-source",
+                f"The source of {batch.contract.name} gave no rows at all.",
+                place=batch.contract.name,
+                found=f"0 rows before {iso(batch.until_ns)}",
+                fix="Check where the source function reads from, and --as-of.",
+            )
+        return _made(line, batch, replace(landed, rows=checked.counts.rows_in), checked, key)
 
 
 def _made(line: Line, batch: _Batch, landed: Object, checked: Ingested, key: Digest) -> Made:
     measured = store_bytes(line, MEASURED, dumps([to_json(item) for item in checked.measurements]))
-    good = store_bytes(line, GOOD, checked.good, rows=checked.counts.good)
-    counts: dict[str, Json] = {
-        "in": checked.counts.rows_in,
-        "good": checked.counts.good,
-        "quarantined": checked.counts.quarantined,
-        "duplicate": checked.counts.duplicate,
-    }
+    content = [landed, measured]
+    if checked.good_file:
+        content.insert(1, _store(line, GOOD, checked.good_file, checked.counts.good))
     output = Manifest(
         kind="batch",
-        content=(landed, good, measured),
+        content=tuple(content),
         contract=batch.contract.digest(),
         inputs=(Input("onto", batch.version.digest),) if batch.version else (),
         stage_key=key,
-        facts={"contract": batch.contract.name, "counts": counts, "logical": checked.logical, UNTIL: str(batch.until_ns)},
+        facts={
+            "contract": batch.contract.name,
+            "counts": checked.counts.to_json(),
+            "logical": checked.logical,
+            UNTIL: str(batch.until_ns),
+        },
     )
-    if not checked.counts.quarantined:
+    if not checked.quarantine_file:
         return Made(output)
-    aside = store_bytes(line, "quarantine.parquet", checked.quarantine, rows=checked.counts.quarantined)
     quarantine = Manifest(
         kind="quarantine",
-        content=(aside,),
+        content=(_store(line, "quarantine.parquet", checked.quarantine_file, checked.counts.quarantined),),
         contract=batch.contract.digest(),
         inputs=(Input("batch", output.digest),),
         stage_key=key,
@@ -176,13 +184,18 @@ def _made(line: Line, batch: _Batch, landed: Object, checked: Ingested, key: Dig
     return Made(output, (quarantine,))
 
 
+def _store(line: Line, name: str, path: Path, rows: int) -> Object:
+    stored = line.records.blobs.put_file(path)
+    return Object(sha256=stored.digest, bytes=stored.size_bytes, rows=rows, name=name)
+
+
 def _next_version(line: Line, facts: _Batch, batch: Manifest) -> Manifest:
     """The dataset version that a Pass publishes: the objects so far, and the batch's good rows as one more."""
     before = facts.version
-    good = batch.object(GOOD)
+    good = next((item for item in batch.content if item.name == GOOD), None)
     moments = dict(cast("Mapping[str, Json]", before.facts[PUBLISHED])) if before else {}
     content = before.content if before else ()
-    if good.rows:
+    if good is not None:
         name = f"{len(content) + 1:06d}.parquet"
         # Where the contract says itself when a row could be known, the moment of publication is no part of identity.
         moments[name] = "0" if facts.contract.declares_known_at else str(line.clock.now_ns())
@@ -207,12 +220,3 @@ def read_measurements(line: Line, digest: Digest) -> tuple[Measurement, ...]:
     """Measurements as a stage stored them."""
     items = json.loads(line.records.blobs.read(digest))
     return tuple(from_json(Measurement, item) for item in items)
-
-
-def _is_used_by_windows(line: Line, contract: str) -> bool:
-    used: set[str] = set()
-    for features in line.declaration.feature_sets:
-        trees = cast("list[Mapping[str, Json]]", [*cast("list[Json]", _trees(features.plan)), features.label])
-        for tree in trees:
-            used |= {node.contract for node in joins_of(tree_from_json(tree))}
-    return contract in used

@@ -26,9 +26,7 @@ def arrived(line: Line, run: Run, stage: str, facts: Mapping[str, Json]) -> Run:
 
 def ended(line: Line, run: Run, facts: Mapping[str, Json]) -> Run:
     """The run, done."""
-    return replace(
-        run, state="done", since_ns=line.clock.now_ns(), waiting_for="", facts={**run.facts, **facts}
-    )
+    return replace(run, state="done", since_ns=line.clock.now_ns(), waiting_for="", facts={**run.facts, **facts})
 
 
 def judged(line: Line, run: Run, judgement: Judgement, next_stage: str, tell: Tell) -> Run:

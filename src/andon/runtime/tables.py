@@ -5,6 +5,10 @@ from typing import cast
 
 import polars as pl
 
+from andon.contracts.declaration import Declaration
+from andon.expressions.plan import plan_from_json
+from andon.expressions.tree import contracts_of
+from andon.expressions.tree import from_json as tree_from_json
 from andon.kernel.digest import Digest
 from andon.line.ingest.stage import read_dataset
 from andon.runtime.line import Line
@@ -42,3 +46,13 @@ def open_tables(line: Line, datasets: Mapping[str, Digest]) -> dict[str, pl.Lazy
         contract: open_version(line, line.records.manifests.get(digest), contract)
         for contract, digest in datasets.items()
     }
+
+
+def contracts_in_features(declaration: Declaration) -> frozenset[str]:
+    """The contracts that features or labels look into from another row: everything but the spines themselves."""
+    used: set[str] = set()
+    for features in declaration.feature_sets:
+        plan = plan_from_json(features.plan)
+        trees = [*(node for _, node in plan.features), tree_from_json(features.label)]
+        used |= {contract for tree in trees for contract in contracts_of(tree)} - {features.spine}
+    return frozenset(used)

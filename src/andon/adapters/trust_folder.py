@@ -1,0 +1,153 @@
+"""Trust as files: the versions of the trust root, the fingerprint pinned beside the keys, what was seen of ledgers."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from andon.attest.envelope import Envelope, from_json, to_json
+from andon.kernel.armour import unwrap, wrap
+from andon.kernel.canonical import dumps, loads
+from andon.kernel.digest import Digest, parse
+from andon.kernel.errors import AndonError, ConflictError, InputError, IntegrityError
+from andon.ledger.memory import Remembered
+
+
+class FolderRoots:
+    """The signed versions of the trust root, one file each: `root-000001.json` and so on."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def envelopes(self) -> Sequence[Envelope]:
+        """Every version, the first one first.
+
+        Raises:
+            InputError: There is none, or one cannot be read.
+        """
+        paths = sorted(self._folder.glob("root-*.json"))
+        if not paths:
+            raise InputError(
+                "trust.missing",
+                "There is no trust root.",
+                place=str(self._folder),
+                fix="Make the factory's keys and trust root: andon init.",
+            )
+        return [from_json(_read(path)) for path in paths]
+
+    def add(self, version: int, envelope: Envelope) -> None:
+        """Keep a version.
+
+        Raises:
+            ConflictError: This version is there already.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        path = self._folder / f"root-{version:06d}.json"
+        if path.exists():
+            raise ConflictError(
+                "trust.version-exists", "This version is there already.", place=str(path), fix="Ask again."
+            )
+        _write(path, to_json(envelope))
+
+
+class HomeFolder:
+    """What a verifier keeps outside the factory: the pinned fingerprint, and what it has seen of ledgers."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    @property
+    def keys(self) -> Path:
+        """The folder of the private keys."""
+        return self._folder / "keys"
+
+    def key(self, name: str) -> Path:
+        """The file of one private key."""
+        return self.keys / f"{name}.pem"
+
+    def pin(self, fingerprint: Digest) -> None:
+        """Pin the first trust root.
+
+        Raises:
+            ConflictError: Another one is pinned.
+        """
+        path = self._folder / "pinned-root"
+        if path.exists() and self.pinned() != fingerprint:
+            raise ConflictError(
+                "trust.pinned", "Another trust root is pinned here.", place=str(path), fix="Use another ANDON_HOME."
+            )
+        _write(path, fingerprint.encode())
+
+    def pinned(self) -> Digest:
+        """The fingerprint of the first trust root.
+
+        Raises:
+            InputError: None is pinned here.
+        """
+        path = self._folder / "pinned-root"
+        if not path.exists():
+            raise InputError(
+                "trust.not-pinned",
+                "No trust root is pinned on this machine, so nothing signed can be checked.",
+                place=str(path),
+                fix="Set ANDON_HOME to where andon init ran, or get the fingerprint from the factory's owner.",
+            )
+        return parse(_read(path).decode().strip())
+
+    def load(self, origin: str) -> Remembered | None:
+        """What is remembered of this ledger, or None when it was never seen.
+
+        Raises:
+            IntegrityError: Something is there that cannot be read.
+        """
+        path = self._folder / "remembered.json"
+        if not path.exists():
+            return None
+        try:
+            value = loads(_read(path))
+            if not isinstance(value, dict) or value["origin"] != origin:
+                raise TypeError(origin)
+            return Remembered(
+                origin, int(str(value["size"])), unwrap(str(value["root"])), int(str(value["root_version"]))
+            )
+        except (AndonError, KeyError, TypeError, ValueError) as error:
+            raise IntegrityError(
+                "trust.memory-damaged",
+                "What this machine remembers of the ledger cannot be read, so an older ledger could not be told from it.",
+                place=str(path),
+                found=repr(error)[:120],
+                fix="Restore the file from a copy.",
+            ) from error
+
+    def save(self, remembered: Remembered) -> None:
+        """Remember this, in place of what was remembered."""
+        value = {
+            "origin": remembered.origin,
+            "size": str(remembered.size),
+            "root": wrap(remembered.root),
+            "root_version": str(remembered.root_version),
+        }
+        _write(self._folder / "remembered.json", dumps(value))
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            "trust.unreadable",
+            "This file cannot be read.",
+            place=str(path),
+            found=str(error),
+            fix="Check its owner and mode.",
+        ) from error
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Replace a file so that a reader, or a crash, sees the old or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    with part.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
