@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import sqlalchemy.exc
 
 from andon.adapters.sql.database import REVISIONS, open_database
 from andon.adapters.sql.tables import metadata
@@ -88,6 +89,15 @@ def test_whatever_is_written_once_cannot_be_changed_or_deleted(database):
             with pytest.raises(IntegrityError) as caught, database.units.begin() as unit:
                 unit.connection.execute(change)
             assert caught.value.code == "database.write-once", table.name
+
+
+def test_no_table_keeps_a_value_of_another_type(database):
+    with database.engine.connect() as connection:
+        listed = connection.exec_driver_sql("SELECT name, strict FROM pragma_table_list").all()
+    assert {name for name, strict in listed if strict} == {table.name for table in metadata.sorted_tables}
+    with pytest.raises(sqlalchemy.exc.IntegrityError) as caught, database.units.begin() as unit:
+        unit.connection.exec_driver_sql("INSERT INTO ledger_leaves VALUES (0, 'text')")
+    assert "cannot store TEXT value in BLOB column" in str(caught.value)
 
 
 @pytest.mark.parametrize("content", [b"not a database" * 100, b"PK\x03\x04" + bytes(2000)])

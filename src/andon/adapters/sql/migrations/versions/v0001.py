@@ -33,8 +33,13 @@ def upgrade() -> None:
             )
 
 
+def _create(name: str, *parts: sa.schema.SchemaItem) -> None:
+    # Strict: otherwise SQLite keeps text where bytes are declared, and a hash would meet a value it cannot read.
+    op.create_table(name, *parts, sqlite_strict=True)
+
+
 def _registry() -> None:
-    op.create_table(
+    _create(
         "manifests",
         sa.Column("sequence", sa.Integer, primary_key=True),
         sa.Column("digest", sa.Text, nullable=False, unique=True),
@@ -42,14 +47,14 @@ def _registry() -> None:
         sa.Column("body", sa.LargeBinary, nullable=False),
     )
     op.create_index("manifests_by_kind", "manifests", ["kind", "sequence"])
-    op.create_table(
+    _create(
         "manifest_inputs",
         sa.Column("manifest", sa.Integer, sa.ForeignKey("manifests.sequence"), primary_key=True),
         sa.Column("position", sa.Integer, primary_key=True),
         sa.Column("used", sa.Text, nullable=False),
     )
     op.create_index("manifest_inputs_by_used", "manifest_inputs", ["used", "manifest"])
-    op.create_table(
+    _create(
         "ref_moves",
         sa.Column("name", sa.Text, primary_key=True),
         sa.Column("sequence", sa.Integer, primary_key=True),
@@ -59,7 +64,7 @@ def _registry() -> None:
 
 
 def _runtime() -> None:
-    op.create_table(
+    _create(
         "runs",
         sa.Column("sequence", sa.Integer, primary_key=True),
         sa.Column("id", sa.Text, nullable=False, unique=True),
@@ -75,7 +80,7 @@ def _runtime() -> None:
     )
     op.create_index("runs_by_start", "runs", ["factory", "started_ns", "sequence"])
     op.create_index("runs_by_subject", "runs", ["factory", "kind", "subject", "state"])
-    op.create_table(
+    _create(
         "attempts",
         sa.Column("sequence", sa.Integer, primary_key=True),
         sa.Column("run_id", sa.Text, sa.ForeignKey("runs.id"), nullable=False),
@@ -89,13 +94,13 @@ def _runtime() -> None:
         sa.Column("record", sa.LargeBinary, nullable=False),
         sa.UniqueConstraint("run_id", "stage", "number", name="attempts_once"),
     )
-    op.create_table(
+    _create(
         "commits",
         sa.Column("stage_key", sa.Text, primary_key=True),
         *(sa.Column(name, sa.Text, nullable=False) for name in ("output", "run_id")),
         sa.Column("committed_ns", sa.Integer, nullable=False),
     )
-    op.create_table(
+    _create(
         "leases",
         sa.Column("name", sa.Text, primary_key=True),
         sa.Column("holder", sa.Text, nullable=False),
@@ -104,7 +109,7 @@ def _runtime() -> None:
 
 
 def _statements() -> None:
-    op.create_table(
+    _create(
         "statements",
         sa.Column("position", sa.Integer, primary_key=True),
         sa.Column("digest", sa.Text, nullable=False, unique=True),
@@ -112,7 +117,7 @@ def _statements() -> None:
         sa.Column("envelope", sa.LargeBinary, nullable=False),
     )
     op.create_index("statements_by_type", "statements", ["predicate_type", "position"])
-    op.create_table(
+    _create(
         "statement_subjects",
         sa.Column("statement", sa.Integer, sa.ForeignKey("statements.position"), primary_key=True),
         sa.Column("ordinal", sa.Integer, primary_key=True),
@@ -122,18 +127,18 @@ def _statements() -> None:
 
 
 def _ledger() -> None:
-    op.create_table(
+    _create(
         "ledger_leaves",
         sa.Column("position", sa.Integer, primary_key=True),
         sa.Column("leaf", sa.LargeBinary, nullable=False),
     )
-    op.create_table(
+    _create(
         "ledger_nodes",
         sa.Column("level", sa.Integer, primary_key=True),
         sa.Column("position", sa.Integer, primary_key=True),
         sa.Column("hash", sa.LargeBinary, nullable=False),
     )
-    op.create_table(
+    _create(
         "checkpoints",
         sa.Column("size", sa.Integer, primary_key=True),
         sa.Column("note", sa.Text, nullable=False),

@@ -1,0 +1,99 @@
+import pytest
+
+from andon.adapters.sql.database import open_database
+from andon.kernel.errors import ConflictError, IntegrityError
+from andon.ledger.merkle import Node, completed_nodes, leaf_hash
+
+
+@pytest.fixture
+def database(tmp_path):
+    opened = open_database(f"sqlite:///{tmp_path}/andon.db")
+    yield opened
+    opened.close()
+
+
+def fill(database, size):
+    """Append leaves one by one, as the ledger does, and return every node that was stored."""
+    rows, stored = database.ledger_rows, {}
+    with database.units.begin() as unit:
+        for index in range(rows.size(unit), size):
+            leaf = f"leaf {index}".encode()
+            nodes = completed_nodes(index, leaf_hash(leaf), lambda level, at: rows.node(level, at, unit))
+            rows.append(unit, index, leaf, nodes)
+            stored |= {(node.level, node.index): node.hash for node in nodes}
+    return stored
+
+
+def test_leaves_and_nodes_come_back_where_they_were_put(database):
+    stored = fill(database, 21)
+    rows = database.ledger_rows
+    assert rows.size() == 21
+    assert list(rows.leaves(0, 100)) == [(n, f"leaf {n}".encode()) for n in range(21)]
+    assert list(rows.leaves(3, 5)) == [(3, b"leaf 3"), (4, b"leaf 4")]
+    assert list(rows.leaves(5, 5)) == []
+    assert {key: rows.node(*key) for key in stored} == stored
+    for level in range(6):
+        expected = [(at, stored[level, at]) for at in range(1, 9) if (level, at) in stored]
+        assert list(rows.nodes(level, 1, 9)) == expected
+
+
+def test_more_leaves_than_a_page_holds_all_come_in_order(database):
+    with database.units.begin() as unit:
+        for index in range(4500):
+            database.ledger_rows.append(unit, index, b"%d" % index, [Node(0, index, leaf_hash(b"%d" % index))])
+    assert [index for index, _ in database.ledger_rows.leaves(1, 4400)] == list(range(1, 4400))
+    assert [index for index, _ in database.ledger_rows.nodes(0, 0, 1 << 40)] == list(range(4500))
+
+
+@pytest.mark.parametrize("index", [0, 1, 3, 99])
+def test_only_the_next_index_can_be_appended(database, index):
+    fill(database, 2)
+    with pytest.raises(ConflictError) as caught, database.units.begin() as unit:
+        database.ledger_rows.append(unit, index, b"leaf", [])
+    assert caught.value.code == "ledger.index-taken"
+    assert database.ledger_rows.size() == 2
+
+
+def test_a_unit_sees_its_own_appends_and_nobody_else_does(database):
+    fill(database, 3)
+    rows = database.ledger_rows
+    with database.units.begin() as unit:
+        rows.append(unit, 3, b"new", [Node(0, 3, leaf_hash(b"new"))])
+        database.checkpoints.save(unit, 4, "note 4")
+        assert (rows.size(unit), rows.node(0, 3, unit), list(rows.leaves(3, 9, unit))) == (
+            4,
+            leaf_hash(b"new"),
+            [(3, b"new")],
+        )
+        assert database.checkpoints.latest(unit) == "note 4"
+        assert (rows.size(), list(rows.leaves(3, 9)), database.checkpoints.latest()) == (3, [], None)
+    assert (rows.size(), database.checkpoints.latest()) == (4, "note 4")
+
+
+def test_a_missing_node_is_refused_and_a_missing_leaf_still_counts(database):
+    fill(database, 5)
+    with database.engine.begin() as connection:
+        for table in ("ledger_leaves", "ledger_nodes"):
+            connection.exec_driver_sql(f"DROP TRIGGER {table}_no_delete")
+            connection.exec_driver_sql(f"DELETE FROM {table} WHERE position = 2")
+    with pytest.raises(IntegrityError) as caught:
+        database.ledger_rows.node(0, 2)
+    assert caught.value.code == "ledger.node-missing"
+    assert database.ledger_rows.size() == 5
+    assert [index for index, _ in database.ledger_rows.leaves(0, 5)] == [0, 1, 3, 4]
+    assert [index for index, _ in database.ledger_rows.nodes(0, 0, 5)] == [0, 1, 3, 4]
+
+
+def test_a_size_has_one_signed_head_and_the_greatest_is_the_latest(database):
+    heads = database.checkpoints
+    assert heads.latest() is None
+    for size in (2, 10, 9):
+        with database.units.begin() as unit:
+            heads.save(unit, size, f"note {size}\n\n— ä")
+    assert heads.latest() == "note 10\n\n— ä"
+    assert heads.at(9) == "note 9\n\n— ä"
+    assert heads.at(3) is None
+    with pytest.raises(ConflictError) as caught, database.units.begin() as unit:
+        heads.save(unit, 9, "another")
+    assert caught.value.code == "ledger.head-exists"
+    assert heads.at(9) == "note 9\n\n— ä"
