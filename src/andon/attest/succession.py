@@ -1,0 +1,133 @@
+"""How trust begins and goes on: the first trust root by its fingerprint, each next one by two quorums of people."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
+from andon.attest.envelope import Envelope, sign, signers_of
+from andon.attest.reading import malformed
+from andon.attest.trust_json import fingerprint, from_bytes, to_bytes
+from andon.attest.trust_root import KeyState, TrustRoot
+from andon.kernel.digest import Digest, parse
+from andon.kernel.errors import IntegrityError
+from andon.kernel.signing import PublicKey, Signer, Verifier
+
+PAYLOAD_TYPE: Final = "application/vnd.andon.trust-root+json"
+MakeVerifier = Callable[[PublicKey], Verifier]
+_ENDINGS: Final = ("active", "retired", "compromised")
+
+
+def seal_root(root: TrustRoot, signers: Sequence[Signer]) -> Envelope:
+    """Sign a trust root; `andon.attest.envelope.with_signature` adds the others' signatures.
+
+    Raises:
+        IntegrityError: It holds a name or a time that could not be read back.
+    """
+    payload = to_bytes(root)
+    from_bytes(payload)
+    return sign(PAYLOAD_TYPE, payload, signers)
+
+
+def verify_first(envelope: Envelope, pinned: Digest, verifier: MakeVerifier) -> TrustRoot:
+    """The first trust root, if it is the pinned one and its own quorum signed it.
+
+    Args:
+        envelope: The sealed root.
+        pinned: Its fingerprint, from elsewhere than the envelope.
+        verifier: Makes the check of one key.
+
+    Raises:
+        IntegrityError: It is malformed, another one, not version 1, or not signed by its quorum.
+    """
+    root = _open(envelope)
+    if fingerprint(root) != parse(pinned):
+        raise _refuse("not-pinned", "This is not the trust root that was pinned.", fingerprint(root))
+    if root.version != 1:
+        raise _refuse("not-first", "Trust begins with version 1 of the trust root.", f"version {root.version}")
+    _check_quorum(root, envelope, verifier)
+    return root
+
+
+def verify_next(current: TrustRoot, envelope: Envelope, verifier: MakeVerifier) -> TrustRoot:
+    """The trust root after the current one, if the quorums of both signed it. People are counted, not keys.
+
+    Args:
+        current: The verified root before it.
+        envelope: The sealed next root.
+        verifier: Makes the check of one key.
+
+    Raises:
+        IntegrityError: It is malformed, not the next version, of another domain or factory, not signed by one of the
+            quorums, or it drops, moves or revives a key.
+    """
+    root = _open(envelope)
+    if root.version != current.version + 1:
+        raise _refuse("not-next", "This is not the next trust root.", f"version {root.version} after {current.version}")
+    if (root.domain, root.factory) != (current.domain, current.factory):
+        raise _refuse("of-another", "This trust root is of another factory.", f"{root.domain} {root.factory}")
+    _check_quorum(current, envelope, verifier)
+    _check_quorum(root, envelope, verifier)
+    _check_keys(current, root)
+    return root
+
+
+def verify_chain(envelopes: Iterable[Envelope], pinned: Digest, verifier: MakeVerifier) -> TrustRoot:
+    """The newest trust root of a chain that begins with the pinned one.
+
+    Raises:
+        IntegrityError: There is none, or one of them does not follow from the one before.
+    """
+    root: TrustRoot | None = None
+    for envelope in envelopes:
+        root = verify_first(envelope, pinned, verifier) if root is None else verify_next(root, envelope, verifier)
+    if root is None:
+        raise _refuse("missing", "There is no trust root.", "no versions")
+    return root
+
+
+def _open(envelope: Envelope) -> TrustRoot:
+    if envelope.payload_type != PAYLOAD_TYPE:
+        raise malformed("trust root", f"payload type {envelope.payload_type!r:.60}")
+    return from_bytes(envelope.payload)
+
+
+def _check_quorum(root: TrustRoot, envelope: Envelope, verifier: MakeVerifier) -> None:
+    """Refuse an envelope that fewer different people of this root signed than its quorum."""
+    owners = {key.public.key_id: (principal.name, key) for principal in root.principals for key in principal.keys}
+    verifiers = {key_id: verifier(owners[key_id][1].public) for key_id in root.root_keys}
+    people = {owners[key_id][0] for key_id in signers_of(envelope, verifiers)}
+    if len(people) < root.quorum:
+        found = (
+            f"{len(people)} of {root.quorum} people of version {root.version}: {', '.join(sorted(people)) or 'nobody'}"
+        )
+        raise _refuse("no-quorum", "Too few people signed this trust root.", found)
+
+
+def _check_keys(current: TrustRoot, root: TrustRoot) -> None:
+    """Keys stay, with whom they are: otherwise what was signed in the past would be somebody else's, or nobody's."""
+    after = {key.public.key_id: (principal.name, key) for principal in root.principals for key in principal.keys}
+    for principal in current.principals:
+        for key in principal.keys:
+            name, now = after.get(key.public.key_id, ("", None))
+            if now is None or name != principal.name:
+                raise _refuse(
+                    "key-dropped", "A key left its principal.", f"{key.public.key_id[:12]} of {principal.name}"
+                )
+            if not _may_become(key, now):
+                found = f"{key.public.key_id[:12]} of {principal.name}: {key.state}, then {now.state}"
+                raise _refuse("key-revived", "The past of a key was changed.", found)
+
+
+def _may_become(key: KeyState, now: KeyState) -> bool:
+    if key.state == now.state:
+        return key.since_ns == now.since_ns
+    return _ENDINGS.index(now.state) > _ENDINGS.index(key.state)
+
+
+def _refuse(what: str, message: str, found: str) -> IntegrityError:
+    return IntegrityError(
+        f"trust.{what}",
+        message,
+        place="trust root",
+        found=found,
+        fix="Get the right version from who keeps the trust root, or have it signed again.",
+    )
