@@ -132,7 +132,7 @@ def _boolean(column: Column, dtype: pl.DataType) -> pl.Expr | None:
     if dtype == pl.Boolean:
         return raw
     if dtype.is_integer() or dtype.is_float():
-        return pl.when(raw.is_in([0, 1])).then(raw == 1)
+        return pl.when((raw == 0) | (raw == 1)).then(raw == 1)
     if is_text(dtype):
         word = _text(raw).str.to_lowercase()
         return pl.when(word.is_in(["true", "false", "1", "0"])).then(word.is_in(["true", "1"]))

@@ -73,15 +73,21 @@ def breaks_unique(rows: Rows, rule: Rule, published: pl.LazyFrame | None) -> pl.
     distinct = crowded.unique(subset=list(rows.payload), keep="first") if rows.contract.identity else crowded
     clash = distinct.filter(pl.struct(columns).is_duplicated()).select(columns).unique()
     broken = [crowded.join(clash, on=columns, how="semi")["_row"]] if clash.height else []
-    if published is None or not keyed.height:
-        return rows.mask(broken)
+    return rows.mask([*broken, _taken(rows, keyed, columns, published)])
+
+
+def _taken(rows: Rows, keyed: pl.DataFrame, columns: Sequence[str], published: pl.LazyFrame | None) -> pl.Series:
+    """Numbers of the rows whose unique columns belong to a published row of another identity."""
     identity = [name for name in rows.contract.identity if name not in columns]
+    is_identity_inside = bool(rows.contract.identity) and not identity
+    if published is None or not keyed.height or is_identity_inside:
+        return pl.Series(dtype=pl.Int64)
     met = published.select(*columns, *identity).join(keyed.lazy().select(columns).unique(), on=columns, how="semi")
     pairs = keyed.join(met.collect(), on=columns, how="inner", suffix=":published")
-    differs = pl.any_horizontal(pl.col(name).ne_missing(pl.col(f"{name}:published")) for name in identity)
-    if rows.contract.identity:
-        pairs = pairs.filter(differs) if identity else pairs.clear()
-    return rows.mask([*broken, pairs["_row"].unique()])
+    if identity:
+        other = [pl.col(name).ne_missing(pl.col(f"{name}:published")) for name in identity]
+        pairs = pairs.filter(pl.any_horizontal(other))
+    return pairs["_row"].unique()
 
 
 def _within(rows: Rows, keyed: pl.DataFrame, is_shared: pl.Series) -> tuple[pl.Series, pl.Series]:
