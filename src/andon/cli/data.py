@@ -1,0 +1,41 @@
+"""`andon data`: published datasets and what was quarantined."""
+
+from typing import Annotated
+
+import typer
+
+from andon.cli.options import HERE, AsJson, Folder
+from andon.cli.output import Output, reported
+
+app = typer.Typer(help="Datasets: list, quarantine.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_datasets(folder: Folder = HERE, as_json: AsJson = False) -> None:
+    """List published datasets with their batches."""
+    output = Output(as_json)
+    with reported(output):
+        from andon.wiring.looking import datasets_of
+
+        found = datasets_of(folder)
+        output.table(["dataset", "batch", "in", "good", "quarantined", "duplicate", "up to"], found.rows)
+        output.result(found.to_json())
+
+
+@app.command("quarantine")
+def quarantine(
+    contract: Annotated[str, typer.Argument(help="A contract, such as Departure.")],
+    rows: Annotated[int, typer.Option(help="How many example rows.")] = 5,
+    folder: Folder = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Show why rows of a contract were set aside, and some of them."""
+    output = Output(as_json)
+    with reported(output):
+        from andon.wiring.looking import quarantine_of
+
+        found = quarantine_of(folder, contract, rows)
+        output.table(["reason", "rows"], found.reasons)
+        output.say()
+        output.table(found.columns, found.rows)
+        output.result(found.to_json())

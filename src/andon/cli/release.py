@@ -1,0 +1,40 @@
+"""`andon release`: releases, where they serve, and what they are made of."""
+
+from typing import Annotated
+
+import typer
+
+from andon.cli.options import HERE, AsJson, Folder
+from andon.cli.output import Output, reported
+
+app = typer.Typer(help="Releases: list, show.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_releases(folder: Folder = HERE, as_json: AsJson = False) -> None:
+    """List releases, the newest first, with where they stand."""
+    output = Output(as_json)
+    with reported(output):
+        from andon.wiring.looking import releases_of
+
+        found = releases_of(folder)
+        output.table(["release", "model", "target", "state", "predecessor"], found.rows)
+        output.result(found.to_json())
+
+
+@app.command("show")
+def show(
+    release: Annotated[str, typer.Argument(help="Digest of the release or its beginning.")],
+    folder: Folder = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Show one release: everything it binds, and every statement about it."""
+    output = Output(as_json)
+    with reported(output):
+        from andon.wiring.looking import release_of
+
+        found = release_of(folder, release)
+        output.table(["", ""], found.rows)
+        output.say()
+        output.table(["entry", "time", "statement", "by"], found.statements)
+        output.result(found.to_json())
