@@ -1,0 +1,291 @@
+"""The compiler to Python: all expressions of a row as one generated function, for one question at a time."""
+
+import math
+from bisect import bisect_right
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from andon.expressions.functions import Type
+from andon.expressions.literals import HIGHEST, LOWEST
+from andon.expressions.tree import Node, refuse
+from andon.expressions.zones import require
+
+Value = None | bool | int | float | str
+Name = Callable[[str, str], str]
+
+
+@dataclass(frozen=True, slots=True)
+class RowFunction:
+    """A compiled row.
+
+    Attributes:
+        names: The results, in order.
+        columns: The columns that it reads, with their types.
+        source: The generated Python, for people.
+        call: Gives the results for a mapping from column to value. Values are of their column's exact Python type
+            (`checked` makes sure): float, int, bool, str, a time in nanoseconds, or `None`.
+    """
+
+    names: tuple[str, ...]
+    columns: Mapping[str, Type]
+    source: str
+    call: Callable[[Mapping[str, Value]], tuple[Value, ...]]
+
+
+def compile_row(features: Mapping[str, Node], name: Name) -> RowFunction:
+    """One function for all these expressions, with what they have in common computed once.
+
+    Equal bits with the frame compiler; see `compile_frame` for what nulls, NaN and overflow come to.
+
+    Args:
+        features: Trees without joins, and with everything learned that has to be, by name.
+        name: Gives the name of a value for a contract and one of its columns.
+
+    Raises:
+        InputError: A tree holds a join or unlearned codes, or its time zone has changed its rules.
+    """
+    writer = _Writer(name)
+    results = [writer.write(node) for node in features.values()]
+    body = "".join(f"    {line}\n" for line in writer.lines)
+    source = f"def row(get):\n{body}    return ({''.join(result + ', ' for result in results)})\n"
+    scope: dict[str, object] = {**_SCOPE, **writer.constants}
+    exec(compile(source, "<row>", "exec"), scope)  # noqa: S102  # written here, from a checked tree, names by repr only
+    row = scope["row"]
+    if not callable(row):
+        raise TypeError(source)
+
+    def call(values: Mapping[str, Value]) -> tuple[Value, ...]:
+        result: tuple[Value, ...] = row(values.get)
+        return result
+
+    return RowFunction(tuple(features), writer.columns, source, call)
+
+
+def checked(columns: Mapping[str, Type], values: Mapping[str, object]) -> dict[str, Value]:
+    """The values of these columns, each of exactly the Python type that its column has.
+
+    Raises:
+        InputError: A column is missing or its value is of another type.
+    """
+    result: dict[str, Value] = {}
+    for name, type_ in columns.items():
+        if name not in values:
+            raise refuse("missing-value", f"The question has no {name}.", name, "nothing", f"Give {name}, or null.")
+        result[name] = _checked(name, type_, values[name])
+    return result
+
+
+def _checked(name: str, type_: Type, value: object) -> Value:
+    match type_.kind:
+        case "float" if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _LARGEST:
+            return float(value)
+        case "float" if isinstance(value, float):
+            return value if math.isinf(value) else None
+        case "bool" if isinstance(value, bool):
+            return value
+        case "category" if isinstance(value, str):
+            return value
+        case "int" | "fixed" | "time" if isinstance(value, int) and not isinstance(value, bool):
+            if LOWEST <= value <= HIGHEST:
+                return value
+        case _:
+            pass
+    if value is None:
+        return None
+    raise refuse("value-type", f"{name} must be {type_}.", name, repr(value)[:100], f"Give {name} as {type_}, or null.")
+
+
+class _Writer:
+    """Writes straight-line Python, one variable for each different node."""
+
+    def __init__(self, name: Name) -> None:
+        self.lines: list[str] = []
+        self.columns: dict[str, Type] = {}
+        self.constants: dict[str, object] = {}
+        self._name = name
+        self._written: dict[object, str] = {}
+
+    def write(self, node: Node) -> str:
+        """The name of the variable, or the constant, that holds a node's value."""
+        if node not in self._written:
+            self._written[node] = self._literal(node.value) if node.op == "literal" else self._variable(node)
+        return self._written[node]
+
+    def _variable(self, node: Node) -> str:
+        if node.op == "column":
+            return self._column(node)
+        args = [self.write(arg) for arg in node.args]
+        if node.op in _CALENDAR:
+            args = [self._local_seconds(node, args[0])]
+        nulls = " or ".join(f"{arg} is None" for arg in dict.fromkeys(args) if arg.startswith("v"))
+        formula = self._formula(node, args)
+        if node.op in _NULL_AWARE:
+            return self._assign(formula)
+        variable = self._assign(f"None if {nulls} else {formula}")
+        if node.type.kind == "float" and node.op in ("add", "sub", "mul", "div"):
+            self.lines.append(f"if {variable} != {variable}: {variable} = None")
+        elif node.op in ("add", "sub", "mul", "neg", "abs") and node.type.kind != "float":
+            self.lines.append(
+                f"if {variable} is not None and not {LOWEST} <= {variable} <= {HIGHEST}: {variable} = None"
+            )
+        return variable
+
+    def _column(self, node: Node) -> str:
+        name = self._name(node.text("contract"), node.text("name"))
+        self.columns[name] = node.type
+        variable = self._assign(f"get({name!r})")
+        if node.type.kind == "float":
+            self.lines.append(f"if {variable} != {variable}: {variable} = None")
+        return variable
+
+    def _formula(self, node: Node, args: list[str]) -> str:
+        if node.op in _SIGNS:
+            return f"{args[0]} {_SIGNS[node.op]} {args[1]}"
+        if node.op in _TEMPLATES:
+            return _TEMPLATES[node.op].format(*args)
+        match node.op:
+            case "div":
+                constant = node.args[1].op == "literal"
+                return (
+                    f"{args[0]} * {self._literal(1.0 / float(node.args[1].value))}" if constant else _call("div", args)
+                )
+            case "bucket":
+                edges = self._constant(tuple(edge.value for edge in node.args[1:]))
+                return f"bisect({edges}, {args[0]})"
+            case "is_in":
+                return f"{args[0]} in {self._constant(frozenset(each.value for each in node.args[1:]))}"
+            case "to_float":
+                cast = f"float({args[0]})"
+                scale = node.args[0].type.scale
+                return f"{cast} * {self._literal(1.0 / 10**scale)}" if node.args[0].type.kind == "fixed" else cast
+            case "codes":
+                return f"{self._constant(_vocabulary(node))}({args[0]}, -1)"
+            case _:
+                pass
+        fix = "Evaluate it through a feature plan."
+        raise refuse("join", f"{node.op} joins another contract.", node.op, "a join", fix)
+
+    def _local_seconds(self, node: Node, time: str) -> str:
+        """The seconds since 1970 on the clocks of a time zone, once for all functions that need them."""
+        key = ("local", node.args[0], node.text("tz"))
+        table = require(node.text("tz"), node.text("table"))
+        if key not in self._written:
+            seconds = self._assign(f"None if {time} is None else {time} // 1000000000")
+            offset = str(table.offsets_s[0])
+            if len(table.starts_s) > 1:
+                starts, offsets = self._constant(table.starts_s), self._constant(table.offsets_s)
+                offset = f"{offsets}[bisect({starts}, {seconds}) - 1]"
+            self._written[key] = self._assign(f"None if {seconds} is None else {seconds} + {offset}")
+        return self._written[key]
+
+    def _assign(self, formula: str) -> str:
+        variable = f"v{len(self.lines)}"
+        self.lines.append(f"{variable} = {formula}")
+        return variable
+
+    def _literal(self, value: bool | int | float | str) -> str:
+        return repr(value) if not isinstance(value, float) or math.isfinite(value) else self._constant(value)
+
+    def _constant(self, value: object) -> str:
+        name = f"c{len(self.constants)}"
+        self.constants[name] = value
+        return name
+
+
+def _vocabulary(node: Node) -> Callable[[str, int], int]:
+    if not node.has("vocabulary"):
+        raise refuse("unfitted", "These codes are not learned yet.", "codes", "no vocabulary", "Fit the plan first.")
+    return {word: number for number, word in enumerate(node.texts("vocabulary"))}.get
+
+
+def _call(function: str, args: list[str]) -> str:
+    return f"{function}({', '.join(args)})"
+
+
+def _div(above: float, below: float) -> float | None:
+    if below != 0:
+        return above / below
+    return None if above == 0 else math.copysign(math.inf, above) * math.copysign(1.0, below)
+
+
+def _log(value: float) -> float | None:
+    return math.log(value) if value > 0 else -math.inf if value == 0 else None
+
+
+def _log1p(value: float) -> float | None:
+    return math.log1p(value) if value > -1 else -math.inf if value == -1 else None
+
+
+def _sqrt(value: float) -> float | None:
+    return math.sqrt(value) if value >= 0 else None
+
+
+def _exp(value: float) -> float:
+    try:
+        return math.exp(value)
+    except OverflowError:
+        return math.inf
+
+
+def _month(local_s: int) -> int:
+    """The month of a day in the proleptic Gregorian calendar, counted from March to put leap days last."""
+    shifted = (5 * _day_of_year(local_s // 86_400) + 2) // 153
+    return shifted + 3 if shifted < 10 else shifted - 9
+
+
+def _day(local_s: int) -> int:
+    day_of_year = _day_of_year(local_s // 86_400)
+    return day_of_year - (153 * ((5 * day_of_year + 2) // 153) + 2) // 5 + 1
+
+
+def _day_of_year(days: int) -> int:
+    """Days since the last first of March, from days since 1970."""
+    day = (days + 719_468) % 146_097
+    year = (day - day // 1_460 + day // 36_524 - day // 146_096) // 365
+    return day - (365 * year + year // 4 - year // 100)
+
+
+_LARGEST: Final = math.nextafter(math.inf, 0)
+_CALENDAR: Final = frozenset({"hour", "weekday", "month", "day"})
+_NULL_AWARE: Final = frozenset({"is_null", "fill_null", "where", "and", "or", "clip"})
+_SIGNS: Final = {
+    "add": "+",
+    "sub": "-",
+    "mul": "*",
+    "eq": "==",
+    "ne": "!=",
+    "gt": ">",
+    "ge": ">=",
+    "lt": "<",
+    "le": "<=",
+}
+_TEMPLATES: Final = {
+    "and": "False if {0} is False or {1} is False else None if {0} is None or {1} is None else True",
+    "or": "True if {0} is True or {1} is True else None if {0} is None or {1} is None else False",
+    "not": "not {0}",
+    "neg": "-{0}",
+    "abs": "abs({0})",
+    "is_null": "{0} is None",
+    "fill_null": "{1} if {0} is None else {0}",
+    "where": "{1} if {0} else {2}",
+    "clip": "None if {0} is None else {1} if {0} < {1} else {2} if {0} > {2} else {0}",
+    "log": "log({0})",
+    "log1p": "log1p({0})",
+    "sqrt": "sqrt({0})",
+    "exp": "exp({0})",
+    "hour": "{0} // 3600 % 24",
+    "weekday": "({0} // 86400 + 3) % 7 + 1",
+    "month": "month({0})",
+    "day": "day({0})",
+}
+_SCOPE: Final[Mapping[str, object]] = {
+    "bisect": bisect_right,
+    "div": _div,
+    "log": _log,
+    "log1p": _log1p,
+    "sqrt": _sqrt,
+    "exp": _exp,
+    "month": _month,
+    "day": _day,
+}

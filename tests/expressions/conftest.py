@@ -1,0 +1,171 @@
+"""Random expressions and rows with every awkward value, for the tests of both compilers."""
+
+import math
+import struct
+from functools import cache
+from types import SimpleNamespace
+
+import polars as pl
+import pytest
+from hypothesis import strategies as st
+
+from andon.expressions import tree
+from andon.expressions.functions import BOOL, CATEGORY, FLOAT, INT, TIME, Type
+from andon.expressions.zones import zone
+
+FIXED = Type("fixed", 2)
+COLUMNS = {"x": FLOAT, "y": FLOAT, "i": INT, "j": INT, "f": FIXED, "b": BOOL, "c": CATEGORY, "t": TIME, "u": TIME}
+FLOATS = [
+    0.0,
+    -0.0,
+    1.0,
+    -1.0,
+    5e-324,
+    -5e-324,
+    2.2e-308,
+    1.7e308,
+    -1.7e308,
+    math.inf,
+    -math.inf,
+    math.nan,
+    0.1,
+    123.456,
+]
+INTS = [0, 1, -1, 7, -7, 2**53 + 1, -(2**53) - 1, 2**62, 2**63 - 1, -(2**63)]
+DAY_S = 86_400
+# The hours around changes of the clocks in New York, a leap day, and the ends of time.
+TIMES_S = [
+    1362898800,
+    1362902400,
+    1383458400,
+    1383462000,
+    951782400,
+    951868800,
+    -1,
+    0,
+    4107542400,
+    -9223372036,
+    9223372036,
+]
+WORDS = ["a", "b", "é", "", "zz'\"\\"]
+
+
+def _value(type_, hostile):
+    if type_ == FLOAT:
+        return st.sampled_from(FLOATS) | st.floats() if hostile else st.floats(-1e6, 1e6, allow_subnormal=False)
+    if type_.kind in ("int", "fixed"):
+        return st.sampled_from(INTS) | st.integers(-(2**63), 2**63 - 1) | st.integers(-100, 100)
+    if type_ == TIME:
+        second = st.sampled_from(TIMES_S) | st.integers(-9223372036, 9223372036)
+        return st.builds(lambda s, n: max(-(2**63), min(2**63 - 1, s * 10**9 + n)), second, st.integers(-1, 1))
+    return st.booleans() if type_ == BOOL else st.sampled_from(WORDS)
+
+
+@cache
+def _literal(type_):
+    finite = _value(type_, True)
+    return (finite.filter(lambda v: v == v) if type_ == FLOAT else finite).map(lambda v: tree.literal(v, type_))
+
+
+def _ascending(type_, low, high):
+    return st.lists(_literal(type_), min_size=low, max_size=high).map(lambda ls: sorted(ls, key=lambda n: n.value))
+
+
+def _divisor(node):
+    return node.op != "literal" or (node.value != 0 and 1 / node.value not in (0, math.inf, -math.inf))
+
+
+@cache
+def _column(type_):
+    return st.sampled_from([name for name, each in COLUMNS.items() if each == type_]).map(
+        lambda name: tree.column("S", name, type_)
+    )
+
+
+def _call(op, *args, **params):
+    return st.builds(lambda *nodes: tree.apply(op, *nodes, **params), *args)
+
+
+def _spread(op, first, rest):
+    return st.builds(lambda node, more: tree.apply(op, node, *more), first, rest)
+
+
+@cache
+def expression(type_, depth):
+    """Expressions of a type, at most so deep."""
+    if depth == 0:
+        return _column(type_)
+    below = {each: expression(each, depth - 1) for each in (FLOAT, INT, FIXED, BOOL, CATEGORY, TIME)}
+    same = below[type_]
+    or_literal = same | _literal(type_)
+    options = [same, _call("fill_null", same, or_literal), _call("where", below[BOOL], or_literal, or_literal)]
+    if type_.kind in ("int", "fixed", "float"):
+        options += [_call(op, same, or_literal) for op in ("add", "sub")] + [_call(op, same) for op in ("neg", "abs")]
+        options += [_spread("clip", same, _ascending(type_, 2, 2))]
+    options += _OPTIONS[type_.kind](below)
+    return st.one_of(options)
+
+
+def _floats(below):
+    x, literal = below[FLOAT], _literal(FLOAT)
+    calls = [_call(op, x) for op in ("log", "log1p", "sqrt", "exp")]
+    casts = [_call("to_float", below[each]) for each in (INT, FIXED, BOOL)]
+    right = _call("div", literal, x)
+    return [_call("mul", x, x | literal), _call("div", x, (x | literal).filter(_divisor)), right, *calls, *casts]
+
+
+def _ints(below):
+    tables = [zone("America/New_York"), zone("UTC"), zone("Asia/Kathmandu")]
+    calendar = [
+        _call(op, below[TIME], tz=table.name, table=table.digest)
+        for op in ("hour", "weekday", "month", "day")
+        for table in tables
+    ]
+    buckets = [_spread("bucket", below[each], _ascending(each, 1, 4)) for each in (FLOAT, INT, FIXED)]
+    codes = [_call("codes", below[CATEGORY], min_count=1, vocabulary=words) for words in ((), ("a",), ("", "b", "é"))]
+    return [_call("mul", below[INT], below[INT]), _call("sub", below[TIME], below[TIME]), *calendar, *buckets, *codes]
+
+
+def _bools(below):
+    order = [_call(op, below[e], below[e] | _literal(e)) for op in ("gt", "ge", "lt", "le") for e in (FLOAT, INT, TIME)]
+    equal = [_call(op, node, node | _literal(each)) for op in ("eq", "ne") for each, node in below.items()]
+    logic = [_call(op, below[BOOL], below[BOOL]) for op in ("and", "or")]
+    among = [_spread("is_in", below[e], st.lists(_literal(e), min_size=1, max_size=3)) for e in (INT, CATEGORY)]
+    return [*order, *equal, *logic, *among, _call("not", below[BOOL]), *(_call("is_null", n) for n in below.values())]
+
+
+_OPTIONS = {
+    "float": _floats,
+    "int": _ints,
+    "fixed": lambda below: [],
+    "bool": _bools,
+    "category": lambda below: [],
+    "time": lambda below: [],
+}
+EXPRESSIONS = st.sampled_from([FLOAT, FLOAT, INT, BOOL, BOOL, FIXED, CATEGORY, TIME]).flatmap(
+    lambda t: expression(t, 3)
+)
+ROWS = st.lists(
+    st.fixed_dictionaries({name: st.none() | _value(each, True) for name, each in COLUMNS.items()}),
+    min_size=1,
+    max_size=9,
+)
+
+
+def frame_of(rows):
+    """The rows as a frame of physical types."""
+    kinds = {"float": pl.Float64, "int": pl.Int64, "fixed": pl.Int64, "bool": pl.Boolean, "category": pl.String}
+    schema = {name: kinds.get(each.kind, pl.Int64) for name, each in COLUMNS.items()}
+    frame = pl.DataFrame({name: [row[name] for row in rows] for name in COLUMNS}, schema=schema, strict=True)
+    return frame.with_columns(pl.col("t", "u").cast(pl.Datetime("ns", "UTC")))
+
+
+def bits(value):
+    """A value such that equal means equal in every bit and in type."""
+    return struct.pack("<d", value) if isinstance(value, float) else (type(value), value)
+
+
+@pytest.fixture(scope="session")
+def make():
+    """The strategies and helpers of this file."""
+    return SimpleNamespace(expressions=EXPRESSIONS, rows=ROWS, frame=frame_of, bits=bits, columns=COLUMNS)
