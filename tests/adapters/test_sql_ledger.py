@@ -1,7 +1,11 @@
 import pytest
 
+from andon.adapters.keys import generate_key, load_signer, verifier
 from andon.adapters.sql.database import open_database
+from andon.kernel.clock import SystemClock
+from andon.kernel.digest import of_bytes
 from andon.kernel.errors import ConflictError, IntegrityError
+from andon.ledger.log import Ledger
 from andon.ledger.merkle import Node, completed_nodes, leaf_hash
 
 
@@ -50,7 +54,7 @@ def test_only_the_next_index_can_be_appended(database, index):
     fill(database, 2)
     with pytest.raises(ConflictError) as caught, database.units.begin() as unit:
         database.ledger_rows.append(unit, index, b"leaf", [])
-    assert caught.value.code == "ledger.index-taken"
+    assert caught.value.code == "ledger.moved"
     assert database.ledger_rows.size() == 2
 
 
@@ -95,5 +99,50 @@ def test_a_size_has_one_signed_head_and_the_greatest_is_the_latest(database):
     assert heads.at(3) is None
     with pytest.raises(ConflictError) as caught, database.units.begin() as unit:
         heads.save(unit, 9, "another")
-    assert caught.value.code == "ledger.head-exists"
+    assert caught.value.code == "ledger.moved"
     assert heads.at(9) == "note 9\n\n— ä"
+
+
+@pytest.fixture
+def ledger(database, tmp_path):
+    """A signed ledger of 21 decisions, each appended in a unit of its own."""
+    generate_key(tmp_path / "keys" / "log.pem")
+    signer = load_signer(tmp_path / "keys" / "log.pem")
+    verifiers = {signer.key_id: verifier(signer.public)}
+    opened = Ledger(database.ledger_rows, database.checkpoints, signer, "example.com/f", SystemClock(), verifiers)
+    for number in range(21):
+        with database.units.begin() as unit:
+            opened.append(unit, "gate-verdict", of_bytes(b"%d" % number))
+    return opened
+
+
+def test_a_real_ledger_is_sound_in_this_database_and_a_failed_unit_leaves_no_trace(database, ledger):
+    def decide_and_fail():
+        with database.units.begin() as unit:
+            ledger.append(unit, "gate-verdict", of_bytes(b"never"))
+            raise RuntimeError
+
+    assert ledger.head().size == 21
+    with pytest.raises(RuntimeError):
+        decide_and_fail()
+    assert ledger.head().size == 21
+    assert ledger.verify_whole(ledger.verifiers, None).is_sound
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        "UPDATE ledger_leaves SET leaf = (SELECT leaf FROM ledger_leaves WHERE position = 3) WHERE position = 4",
+        "DELETE FROM ledger_leaves WHERE position = 7",
+        "DELETE FROM ledger_leaves WHERE position >= 16",
+        "UPDATE ledger_nodes SET hash = zeroblob(32) WHERE level = 2 AND position = 1",
+        "DELETE FROM checkpoints WHERE size = 21",
+        "INSERT INTO ledger_leaves SELECT 21, leaf FROM ledger_leaves WHERE position = 20",
+    ],
+)
+def test_an_edit_with_the_database_tools_is_seen_by_the_audit(database, ledger, attack):
+    with database.engine.begin() as connection:
+        for (trigger,) in connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'").all():
+            connection.exec_driver_sql(f"DROP TRIGGER {trigger}")
+        connection.exec_driver_sql(attack)
+    assert not ledger.verify_whole(ledger.verifiers, None).is_sound

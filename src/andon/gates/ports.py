@@ -1,4 +1,7 @@
-"""What the gates need from the control database: signed statements, found by what they are about."""
+"""What the gates need from the control database: signed statements, found by what they are about.
+
+Writing takes an open unit. Questions see what is committed, never what an open unit wrote.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,7 @@
-"""What the registry needs from the control database: manifests that never change, and names that move."""
+"""What the registry needs from the control database: manifests that never change, and names that move.
+
+Writing takes an open unit. Questions see what is committed, never what an open unit wrote.
+"""
 
 from dataclasses import dataclass
 from typing import Protocol

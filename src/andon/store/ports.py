@@ -24,6 +24,7 @@ class Blobs(Protocol):
 
         Raises:
             StorageError: The disk is full or fails (`store.disk-full`, `store.disk-failed`); nothing is half written.
+            IntegrityError: The object is there already, and damaged (`store.object-damaged`).
         """
         ...
 
@@ -31,8 +32,9 @@ class Blobs(Protocol):
         """Store the bytes of a file, hashed while they are copied.
 
         Raises:
-            InputError: The file cannot be read, or is not an ordinary file.
+            InputError: The file cannot be read, or is not an ordinary file (`store.unreadable-file`).
             StorageError: The disk is full or fails; nothing is half written.
+            IntegrityError: The object is there already, and damaged.
         """
         ...
 

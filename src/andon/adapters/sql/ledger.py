@@ -31,13 +31,13 @@ class SqlLedgerRows:
         """Add one leaf and the nodes that it completes.
 
         Raises:
-            ConflictError: `index` is not the size; somebody else appended first (`ledger.index-taken`).
+            ConflictError: `index` is not the size; somebody else appended first (`ledger.moved`).
         """
         connection = connection_of(unit, self.engine)
         size = self.size(unit)
         if index != size:
             raise ConflictError(
-                "ledger.index-taken",
+                "ledger.moved",
                 "Somebody else appended to the ledger first.",
                 place=f"index {index}",
                 found=f"{size} leaves",
@@ -105,12 +105,12 @@ class SqlCheckpointRows:
         """Keep the signed head of a size.
 
         Raises:
-            ConflictError: There is a head of this size already (`ledger.head-exists`).
+            ConflictError: There is a head of this size already (`ledger.moved`).
         """
         connection = connection_of(unit, self.engine)
         if connection.scalar(select(checkpoints.c.size).where(checkpoints.c.size == size)) is not None:
             raise ConflictError(
-                "ledger.head-exists",
+                "ledger.moved",
                 "There is a signed head of this size already.",
                 place=f"size {size}",
                 fix="Append first: one size has one head.",
