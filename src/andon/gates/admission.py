@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from andon.attest.statement import REVOCATION
+from andon.attest.trust_root import TrustRoot
 from andon.gates.chain import Chain, Proven, check_chain
 from andon.gates.passage import refuse
 from andon.kernel.clock import iso
@@ -35,8 +36,7 @@ def admit(chain: Chain, world: World) -> Proven:
     Raises:
         RefusedError: A proof is missing or does not hold; code, place and `fix` say which, and who can give it.
     """
-    _check_root(chain, world)
-    _check_ledger(world)
+    check_world(chain.root, world)
     check_unrevoked(chain)
     proven = check_chain(chain)
     if proven.facts.predecessor != world.serving:
@@ -66,22 +66,34 @@ def revoked(release: Digest) -> RefusedError:
     return refuse("gates.revoked", "This release was revoked.", release, "a revocation", "Bind a new release.")
 
 
-def _check_root(chain: Chain, world: World) -> None:
+def check_world(root: TrustRoot, world: World) -> None:
+    """Check the trust root, the ledger and the clock, before anything that rests on them is read.
+
+    Raises:
+        RefusedError: The trust root is older than one seen (`gates.root-rolled-back`) or has expired
+            (`gates.root-expired`), the ledger is not what it was (`ledger.*`), or the clock is behind it
+            (`gates.clock-behind`).
+    """
+    _check_root(root, world)
+    _check_ledger(world)
+
+
+def _check_root(root: TrustRoot, world: World) -> None:
     known = world.remembered.root_version if world.remembered else 0
-    if chain.root.version < known:
+    if root.version < known:
         raise refuse(
             "gates.root-rolled-back",
             "A newer trust root was seen before.",
-            chain.root.domain,
-            f"version {chain.root.version} after {known}",
+            root.domain,
+            f"version {root.version} after {known}",
             "Restore the newest trust root.",
         )
-    if world.now_ns >= chain.root.expires_ns:
+    if root.is_expired(world.now_ns):
         raise refuse(
             "gates.root-expired",
             "The trust root has expired.",
-            chain.root.domain,
-            iso(chain.root.expires_ns),
+            root.domain,
+            iso(root.expires_ns),
             "Have the holders of the root keys sign a new version.",
         )
 

@@ -1,6 +1,6 @@
 """The gates' record: statements signed, appended to the ledger, and found again with their signatures checked."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from andon.attest import envelope as envelopes
@@ -22,7 +22,7 @@ from andon.ledger.verify import Report
 
 
 def log_verifiers(root: TrustRoot, verifier: Callable[[PublicKey], Verifier]) -> dict[str, Verifier]:
-    """The checks of the keys whose services hold, or held, the role `log`, by key id: only they sign the ledger's head."""
+    """The checks of the keys that may sign the ledger's head, those of services with the role `log`, by key id."""
     keepers = [one for one in root.principals if any(interval.role == LOG_ROLE for interval in one.roles)]
     known = {key.public.key_id for one in keepers for key in one.keys}
     return {key_id: check for key_id, check in verifiers_of(root, verifier).items() if key_id in known}
@@ -153,23 +153,21 @@ class Record:
                 )
             yield entry, sealed
 
-    def said_about(self, subjects: Collection[Digest], size: int, root: TrustRoot) -> list[Said]:
-        """Everything that was ever said about some subjects, found by reading the whole ledger.
+    def read_whole(
+        self, size: int, root: TrustRoot, *, subjects: Collection[Digest], predicate_types: Collection[str]
+    ) -> list[Said]:
+        """Everything that was ever said about some subjects, or in some types, found by reading the whole ledger.
 
         The notes by which the database finds statements are not believed here: what they hid would be missed.
         """
-        wanted, verifiers = frozenset(subjects), self.verifiers(root)
+        wanted, kinds = frozenset(subjects), {kind_of(one) for one in predicate_types}
+        verifiers = self.verifiers(root)
         found: list[Said] = []
         for entry, sealed in self.everything(size):
             statement = read_statement(envelopes.from_json(sealed.envelope))
-            if not wanted.isdisjoint(subject.digest for subject in statement.subjects):
+            if entry.kind in kinds or not wanted.isdisjoint(subject.digest for subject in statement.subjects):
                 found.append(read_said(sealed.envelope, entry, verifiers))
         return found
-
-    def prove(self, digests: Iterable[Digest]) -> dict[Digest, tuple[int, str]]:
-        """For each statement its place in the ledger and the proof that it is there."""
-        places = {digest: self.statements.get(digest).index for digest in digests}
-        return {digest: (index, self.ledger.prove(index)) for digest, index in places.items()}
 
     def check_size(self, unit: Unit, size: int) -> None:
         """Refuse to decide on what somebody has added to meanwhile.

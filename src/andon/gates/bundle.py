@@ -1,0 +1,274 @@
+"""The proof that travels with a release: made at admission, and checked again at every load, without any database."""
+
+import base64
+import binascii
+import json
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from andon.attest import envelope as envelopes
+from andon.attest.envelope import Envelope
+from andon.attest.succession import MakeVerifier, verify_chain
+from andon.attest.trust_root import TrustRoot, verifiers_of
+from andon.contracts.declaration import Declaration
+from andon.contracts.release import Bundle, ReleaseFacts
+from andon.contracts.wire import from_json
+from andon.gates.admission import check_unrevoked, revoked
+from andon.gates.chain import Chain, by_subject, check_chain, release_facts, single_input
+from andon.gates.passage import refuse
+from andon.gates.record import log_verifiers
+from andon.gates.said import Said, members, read_said
+from andon.gates.serving import Admission, admission_of
+from andon.kernel.canonical import Json, dumps, loads
+from andon.kernel.digest import Digest, of_bytes
+from andon.kernel.errors import AndonError, IntegrityError
+from andon.kernel.signing import Verifier
+from andon.ledger.checkpoint import parse
+from andon.ledger.entry import Entry, leaf_bytes, parse_leaf
+from andon.ledger.memory import Remembered
+from andon.ledger.proof import parse_proof, verify_proof
+from andon.store.manifest import Manifest, manifest_from_json
+
+ReadObject = Callable[[Digest], bytes]
+_HEAD: Final = "c2sp.org/tlog-proof@v1\n"
+_EXTRA: Final = "extra "
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """What a server knows from elsewhere than the bundle.
+
+    Attributes:
+        fingerprint: Of the first trust root, pinned.
+        verifier: Makes the check of one key.
+        revoked: Releases known to be revoked.
+        remembered: What this server saw of the ledger before; `None` when nothing.
+    """
+
+    fingerprint: Digest
+    verifier: MakeVerifier
+    revoked: Collection[Digest] = ()
+    remembered: Remembered | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedRelease:
+    """A release whose bytes and proofs were checked just now.
+
+    Attributes:
+        model: Digest of the model.
+        objects: The model's objects by name: the very bytes that were checked.
+    """
+
+    release: Digest
+    facts: ReleaseFacts
+    model: Digest
+    objects: Mapping[str, bytes]
+    declaration: Declaration
+    admission: Admission
+
+
+def make_bundle(
+    release: Digest,
+    manifests: Mapping[Digest, Manifest],
+    statements: Sequence[bytes],
+    proofs: Mapping[Digest, tuple[Entry, str]],
+    roots: Sequence[Envelope],
+) -> Bundle:
+    """Put together what a load needs.
+
+    Args:
+        release: Digest of the release manifest.
+        manifests: The release and all that it rests on.
+        statements: Canonical envelopes of the statements the admission relied on, and of the admission itself.
+        proofs: For each statement its ledger entry and inclusion proof, by the statement's digest.
+        roots: Every version of the trust root, the first one first.
+    """
+    return Bundle(
+        release=release,
+        manifests={digest: manifest.to_json() for digest, manifest in manifests.items()},
+        statements=tuple(members(json.loads(data)) for data in statements),
+        proofs={digest: _with_leaf(entry, text) for digest, (entry, text) in proofs.items()},
+        root={str(n): json.loads(envelopes.to_json(envelope)) for n, envelope in enumerate(roots, start=1)},
+    )
+
+
+def read_bundle(data: bytes) -> Bundle:
+    """The bundle in canonical bytes, without believing it.
+
+    Raises:
+        IntegrityError: There is none in them (`gates.bundle-damaged`).
+    """
+    try:
+        return from_json(Bundle, loads(data))
+    except AndonError as error:
+        raise _damaged(error.found) from error
+
+
+def check_bundle(bundle: Bundle, target: str, read_object: ReadObject, trust: Trust) -> LoadedRelease:
+    """Check a release from its bytes and its bundle alone: everything that admission proved, once more.
+
+    A trust root that has expired since does not take down what was rightly admitted.
+
+    Args:
+        bundle: The proof.
+        target: Where it is to be served.
+        read_object: Gives the bytes of an object.
+        trust: What is known from elsewhere.
+
+    Raises:
+        RefusedError: A proof is missing or does not hold; it was never admitted to this target, or it was revoked.
+        IntegrityError: The bundle or an object is not what was recorded.
+    """
+    if bundle.release in trust.revoked:
+        raise revoked(bundle.release)
+    root = verify_chain(_roots(bundle), trust.fingerprint, trust.verifier)
+    said = _said(bundle, root, trust)
+    one, admission = _admission(bundle, said, root, target)
+    manifests = _manifests(bundle)
+    facts = release_facts(_release(bundle, manifests))
+    model = single_input(manifests[bundle.release], "model", manifests)
+    objects = {item.name: _read(read_object, item.sha256) for item in manifests[model].content}
+    declaration = from_json(Declaration, loads(_read(read_object, facts.declaration)))
+    chain = Chain(
+        release=bundle.release,
+        target=target,
+        manifests=manifests,
+        said=by_subject(said),
+        objects=frozenset(of_bytes(data) for data in objects.values()),
+        declaration=declaration,
+        root=root,
+        at_ns=admission.time_ns,
+    )
+    check_unrevoked(chain)
+    proven = check_chain(chain)
+    if proven.model != admission.model or not set(proven.relied) <= set(admission.relied):
+        raise _incomplete(one.digest, "it was admitted on other proofs")
+    return LoadedRelease(bundle.release, facts, model, objects, declaration, admission)
+
+
+def _roots(bundle: Bundle) -> list[Envelope]:
+    try:
+        numbers = sorted(bundle.root, key=int)
+    except ValueError as error:
+        raise _damaged("trust roots without numbers") from error
+    return [envelopes.from_json(dumps(bundle.root[number])) for number in numbers]
+
+
+def _manifests(bundle: Bundle) -> dict[Digest, Manifest]:
+    found: dict[Digest, Manifest] = {}
+    for digest, value in bundle.manifests.items():
+        try:
+            manifest = manifest_from_json(value)
+        except AndonError as error:
+            raise _damaged(f"manifest {digest}: {error.found}") from error
+        if manifest.digest != digest:
+            raise _damaged(f"manifest {digest} is {manifest.digest}")
+        found[digest] = manifest
+    return found
+
+
+def _release(bundle: Bundle, manifests: Mapping[Digest, Manifest]) -> Manifest:
+    if bundle.release not in manifests:
+        raise _incomplete(bundle.release, "the release's own manifest is missing")
+    return manifests[bundle.release]
+
+
+def _said(bundle: Bundle, root: TrustRoot, trust: Trust) -> list[Said]:
+    logs = log_verifiers(root, trust.verifier)
+    verifiers = verifiers_of(root, trust.verifier)
+    return [_one_said(dumps(value), bundle.proofs, logs, verifiers, trust.remembered) for value in bundle.statements]
+
+
+def _one_said(
+    data: bytes,
+    proofs: Mapping[str, str],
+    logs: Mapping[str, Verifier],
+    verifiers: Mapping[str, Verifier],
+    remembered: Remembered | None,
+) -> Said:
+    """One statement, once it is proved that the ledger holds it."""
+    text = proofs.get(of_bytes(data))
+    if text is None:
+        raise _incomplete(of_bytes(data), "no proof that the ledger holds this statement")
+    entry = _leaf_of(text)
+    claimed = parse(parse_proof(text).checkpoint)
+    origin = remembered.origin if remembered else claimed.origin
+    head = verify_proof(text, entry, origin, logs.values())
+    if remembered and (head.size, head.root) != (remembered.size, remembered.root) and head.size == remembered.size:
+        raise _damaged("a ledger of the same size with another root was seen before")
+    return read_said(data, entry, verifiers)
+
+
+def _admission(bundle: Bundle, said: Sequence[Said], root: TrustRoot, target: str) -> tuple[Said, Admission]:
+    found = admission_of(said, root, release=bundle.release, target=target)
+    if found is None:
+        raise refuse(
+            "gates.not-admitted",
+            "This release was not admitted to this target.",
+            target,
+            bundle.release,
+            "Admit it first.",
+        )
+    missing = set(found[1].relied) - {one.digest for one in said}
+    if missing:
+        raise _incomplete(", ".join(sorted(missing)), "a statement that the admission relied on is missing")
+    return found
+
+
+def _with_leaf(entry: Entry, text: str) -> str:
+    """The proof, with its entry in the line the format leaves free: the proof alone does not say when."""
+    extra = base64.b64encode(leaf_bytes(entry)).decode()
+    return text.replace(_HEAD, f"{_HEAD}{_EXTRA}{extra}\n", 1)
+
+
+def _leaf_of(text: str) -> Entry:
+    line = text.removeprefix(_HEAD).partition("\n")[0]
+    try:
+        return parse_leaf(base64.b64decode(line.removeprefix(_EXTRA), validate=True))
+    except (binascii.Error, ValueError) as error:
+        raise _damaged("a proof without its ledger entry") from error
+
+
+def _read(read_object: ReadObject, digest: Digest) -> bytes:
+    data = read_object(digest)
+    if of_bytes(data) != digest:
+        raise IntegrityError(
+            "gates.object-damaged",
+            "The bytes of this object are not those that were admitted.",
+            place=digest,
+            found=of_bytes(data),
+            fix="Restore the object from a copy of the store.",
+        )
+    return data
+
+
+def _incomplete(place: str, found: str) -> IntegrityError:
+    return IntegrityError(
+        "gates.bundle-incomplete",
+        "This bundle does not prove what it is for.",
+        place=place,
+        found=found,
+        fix="Get the bundle again from the gatekeeper that admitted the release.",
+    )
+
+
+def _damaged(found: str) -> IntegrityError:
+    return IntegrityError(
+        "gates.bundle-damaged",
+        "This is not the bundle of a release.",
+        found=found,
+        fix="Get the bundle again from the gatekeeper that admitted the release.",
+    )
+
+
+def bundle_json(bundle: Bundle) -> Json:
+    """The bundle as JSON; `read_bundle` reads its canonical bytes back."""
+    return {
+        "release": bundle.release,
+        "manifests": bundle.manifests,
+        "statements": list(bundle.statements),
+        "proofs": dict(bundle.proofs),
+        "root": bundle.root,
+    }

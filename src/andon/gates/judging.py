@@ -1,0 +1,274 @@
+"""Judges one request: everything that follows from the answer is written together, or nothing is."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from andon.attest.statement import GATE_VERDICT, SIGNOFF
+from andon.attest.trust_root import Principal, TrustRoot, floor_of
+from andon.contracts.policy import Finding, Outcome
+from andon.contracts.wire import to_json
+from andon.gates.chain import release_facts
+from andon.gates.criteria import check_policy, final_failures, is_of_the_world, weigh
+from andon.gates.keeping import Keeping
+from andon.gates.passage import (
+    Moved,
+    Verdict,
+    content_of,
+    count_people,
+    decide,
+    final_verdicts,
+    gate_behind,
+    read_verdict,
+    verdict_statement,
+)
+from andon.gates.request import Judgement, JudgeRequest, Publication
+from andon.gates.signoff import Count, person_behind
+from andon.kernel.canonical import dumps
+from andon.kernel.digest import Digest
+from andon.kernel.errors import ConflictError, InputError, RefusedError
+from andon.kernel.unit import Unit
+
+_SUBJECTS: Final = {"data": "batch", "training": "model", "model": "model", "release": "release"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """A request with all that is known about it at the moment of judging."""
+
+    request: JudgeRequest
+    root: TrustRoot
+    excluded: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    counts: tuple[Count, ...]
+    stands: tuple[Digest, ...]
+    now_ns: int
+
+    @property
+    def outcome(self) -> Outcome:
+        """What the gate says."""
+        return "FAILED" if self.stands else decide(self.findings, self.counts)
+
+
+def judge(keeping: Keeping, request: JudgeRequest) -> Judgement:
+    """Weigh evidence against policy and people, sign what comes out, and publish what a Pass allows.
+
+    The same question asked again is answered with the recorded verdict. While people, rows or the target's health are
+    missing, the work is recorded and nothing is decided; evidence and policy are then stored as objects, under the
+    digests that the sign-offs must name.
+
+    Raises:
+        InputError: The request contradicts itself.
+        RefusedError: The policy demands nothing or cannot be judged, or the target is unknown.
+        ConflictError: The champion or the published name has moved meanwhile; measure or build again.
+        IntegrityError: The records are not what they were.
+    """
+    root = keeping.record.root()
+    keeping.record.check_memory()
+    _check_request(request, root)
+    with keeping.units.begin() as unit:
+        _check_champion(keeping, request, root)
+        if request.publish:
+            _check_publication(keeping, request, request.publish)
+        _record_work(keeping, unit, request)
+        judgement = _recorded(keeping, request, root) or _decide(keeping, unit, request, root)
+    if judgement.outcome == "PENDING":
+        keeping.blobs.put([dumps(to_json(request.evidence))])
+        keeping.blobs.put([dumps(to_json(request.policy))])
+    else:
+        keeping.record.remember(root)
+    return judgement
+
+
+def _check_request(request: JudgeRequest, root: TrustRoot) -> None:
+    check_policy(request.policy)
+    kind = _SUBJECTS[request.policy.gate.partition(":")[0]]
+    if request.subject.kind != kind:
+        raise _contradiction("gates.wrong-kind", request, f"a {request.subject.kind} where a {kind} is judged")
+    if request.evidence.subject != request.subject.digest:
+        raise _contradiction("gates.evidence-elsewhere", request, f"evidence about {request.evidence.subject}")
+    if request.factory != root.factory:
+        raise _contradiction("gates.other-factory", request, f"{request.factory}, and this gate is of {root.factory}")
+    if request.target:
+        floor_of(root, request.target)
+    if kind == "release" and release_facts(request.subject).target != request.target:
+        raise _contradiction("gates.other-target", request, f"a release for another target than {request.target!r}")
+    needs_target = kind == "release" or any(one.baseline == "champion" for one in request.policy.criteria)
+    if needs_target and not request.target:
+        raise _contradiction("gates.no-target", request, "a criterion speaks of the champion, and no target is named")
+
+
+def _check_champion(keeping: Keeping, request: JudgeRequest, root: TrustRoot) -> None:
+    """The champion is who the ledger says, not who the request says."""
+    champion = ""
+    if request.target:
+        name = request.policy.gate.partition(":")[2]
+        release, _ = keeping.serving(keeping.decisions(root), root, name, request.target)
+        champion = keeping.model_of(release)
+    if champion != request.champion:
+        raise ConflictError(
+            "gates.champion-moved",
+            "The target serves another model than the one that was compared with.",
+            place=request.target or request.policy.gate,
+            found=f"{champion or 'none'}, and the evidence is about {request.champion or 'none'}",
+            fix="Measure again, against the model that serves now.",
+        )
+
+
+def _check_publication(keeping: Keeping, request: JudgeRequest, publication: Publication) -> None:
+    """A published artefact holds nothing but the judged artefact's objects and those published before."""
+    allowed = {item.sha256 for item in request.subject.content}
+    if publication.expected:
+        allowed |= {item.sha256 for item in keeping.manifests.get(publication.expected).content}
+    inputs = {item.digest for item in publication.manifest.inputs}
+    foreign = [item.name for item in publication.manifest.content if item.sha256 not in allowed]
+    if request.subject.digest not in inputs or foreign:
+        raise _contradiction(
+            "gates.publication-elsewhere", request, ", ".join(foreign) or "its inputs do not name what is judged"
+        )
+
+
+def _record_work(keeping: Keeping, unit: Unit, request: JudgeRequest) -> None:
+    for manifest in (request.subject, *request.manifests):
+        keeping.manifests.add(unit, manifest)
+    if request.commit:
+        done = request.commit
+        keeping.commits.commit(unit, done.stage_key, done.output, done.run_id, keeping.clock.now_ns())
+
+
+def _recorded(keeping: Keeping, request: JudgeRequest, root: TrustRoot) -> Judgement | None:
+    """The verdict that answered this very question before, if one did."""
+    question, excluded = request.question(), set(_excluded(request))
+    for one in reversed(keeping.record.about(request.subject.digest, root, GATE_VERDICT)):
+        try:
+            gate_behind(one, root)
+            verdict = read_verdict(one.statement)
+        except (InputError, RefusedError):
+            continue
+        if (verdict.question(), verdict.champion) == (question, request.champion) and excluded <= set(verdict.excluded):
+            return Judgement(
+                outcome=verdict.outcome,
+                question=question,
+                findings=_final_first(keeping, verdict.stands, root) + verdict.findings,
+                verdict=one.digest,
+                published=verdict.publish.digest if verdict.publish else "",
+                missing=(),
+                counted=_signers(keeping, verdict.signoffs, root),
+                is_recorded=True,
+            )
+    return None
+
+
+def _decide(keeping: Keeping, unit: Unit, request: JudgeRequest, root: TrustRoot) -> Judgement:
+    case = _case(keeping, request, root)
+    verdict_digest, moved = "", None
+    if case.outcome != "PENDING":
+        if case.outcome == "PASSED" and request.publish:
+            moved = _next_move(keeping, request.publish)
+        verdict_digest = keeping.record.say(unit, verdict_statement(_verdict(case, moved)))
+    if moved and request.publish:
+        keeping.manifests.add(unit, request.publish.manifest)
+        keeping.refs.move(unit, moved.ref, request.publish.expected, moved.digest, case.now_ns)
+    return Judgement(
+        outcome=case.outcome,
+        question=request.question(),
+        findings=_final_first(keeping, case.stands, root) + case.findings,
+        verdict=verdict_digest,
+        published=moved.digest if moved else "",
+        missing=_missing(case) if case.outcome == "PENDING" else (),
+        counted=_names(case.counts) if case.outcome == "PASSED" else (),
+        is_recorded=False,
+    )
+
+
+def _case(keeping: Keeping, request: JudgeRequest, root: TrustRoot) -> _Case:
+    record, subject = keeping.record, request.subject
+    content, now_ns = content_of(subject), keeping.clock.now_ns()
+    findings = weigh(request.policy, request.evidence, request.champion)
+    floor = floor_of(root, request.target) if subject.kind == "release" else None
+    counts = count_people(
+        request.policy,
+        floor,
+        request.question(),
+        findings,
+        record.about(subject.digest, root, SIGNOFF),
+        root,
+        excluded=_excluded(request),
+        now_ns=now_ns,
+    )
+    stands = final_verdicts(
+        record.about(content, root, GATE_VERDICT),
+        root,
+        content=content,
+        gate=request.policy.gate,
+        rows=request.evidence.rows,
+    )
+    return _Case(request, root, _excluded(request), findings, counts, tuple(stands), now_ns)
+
+
+def _verdict(case: _Case, moved: Moved | None) -> Verdict:
+    request = case.request
+    is_passed = case.outcome == "PASSED"
+    return Verdict(
+        domain=case.root.domain,
+        factory=request.factory,
+        gate=request.policy.gate,
+        target=request.target,
+        subject=request.subject.digest,
+        content=content_of(request.subject),
+        evidence=request.evidence,
+        policy=request.policy,
+        findings=case.findings,
+        outcome="PASSED" if is_passed else "FAILED",
+        champion=request.champion,
+        excluded=case.excluded,
+        signoffs=tuple(digest for one in case.counts for _, digest in one.approved) if is_passed else (),
+        stands=case.stands,
+        output=request.commit.output if request.commit else "",
+        publish=moved,
+        time_ns=case.now_ns,
+    )
+
+
+def _next_move(keeping: Keeping, publication: Publication) -> Moved:
+    ref = keeping.refs.get(publication.ref)
+    return Moved(publication.ref, publication.manifest.digest, (ref.sequence if ref else 0) + 1)
+
+
+def _final_first(keeping: Keeping, stands: Sequence[Digest], root: TrustRoot) -> tuple[Finding, ...]:
+    """The findings of earlier verdicts that made a failure final."""
+    verdicts = [read_verdict(keeping.record.get(digest, root).statement) for digest in stands]
+    return tuple(finding for verdict in verdicts for finding in final_failures(verdict.findings))
+
+
+def _excluded(request: JudgeRequest) -> tuple[str, ...]:
+    """Whose approval does not count: those named by who asks, and those the release itself names."""
+    initiators = release_facts(request.subject).initiators if request.subject.kind == "release" else ()
+    return tuple(sorted({*request.excluded, *initiators}))
+
+
+def _missing(case: _Case) -> tuple[str, ...]:
+    """What a pending gate waits for, in words for a person."""
+    world = [f"{f.criterion.text()}: {f.why}" for f in case.findings if f.holds == "no" and is_of_the_world(f)]
+    few = [f"{f.criterion.text()} {f.slice}: {f.why}" for f in case.findings if f.holds == "too few"]
+    people = [text for one in case.counts if (text := one.missing())]
+    return (*people, *few, *world) if people else tuple(world)
+
+
+def _signers(keeping: Keeping, signoffs: Sequence[Digest], root: TrustRoot) -> tuple[str, ...]:
+    people = (person_behind(keeping.record.get(digest, root), root) for digest in signoffs)
+    return tuple(dict.fromkeys(person.name for person in people if isinstance(person, Principal)))
+
+
+def _names(counts: Sequence[Count]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for one in counts for name, _ in one.approved))
+
+
+def _contradiction(code: str, request: JudgeRequest, found: str) -> InputError:
+    return InputError(
+        code,
+        "This request to judge contradicts itself.",
+        place=request.policy.gate,
+        found=found,
+        fix="Build the request from the artefact that was measured.",
+    )

@@ -1,0 +1,296 @@
+"""Binds, admits, rolls back and revokes releases: one signed statement each, and what follows from it."""
+
+from andon.attest.statement import ADMISSION, RELEASE, REVOCATION, ROLLBACK
+from andon.attest.trust_json import fingerprint
+from andon.attest.trust_root import TrustRoot, floor_of
+from andon.contracts.declaration import Declaration
+from andon.contracts.release import ReleaseFacts
+from andon.contracts.wire import from_json
+from andon.gates.admission import World, admit, check_world, revoked
+from andon.gates.bundle import bundle_json, make_bundle
+from andon.gates.chain import Chain, Proven, by_subject, release_facts, single_input
+from andon.gates.keeping import Keeping
+from andon.gates.passage import Moved, content_of, refuse
+from andon.gates.request import Receipt, serving_ref
+from andon.gates.said import Said
+from andon.gates.serving import (
+    Admission,
+    Bound,
+    Revocation,
+    Rollback,
+    admission_of,
+    decision_statement,
+    read_decision,
+)
+from andon.kernel.canonical import dumps, loads
+from andon.kernel.digest import Digest
+from andon.kernel.errors import ConflictError, InputError
+from andon.kernel.unit import Unit
+from andon.registry.ports import Ref
+from andon.store.manifest import Manifest
+
+
+def bind(keeping: Keeping, manifest: Manifest) -> Digest:
+    """Record a release and sign that it was put together, on top of what its target serves.
+
+    Raises:
+        InputError: It names another factory, no initiators, or another trust root than today's.
+        RefusedError: It is not a release, its target is unknown, or its lineage is open.
+        ConflictError: The target serves another release than the one it builds on.
+    """
+    root = keeping.record.root()
+    keeping.record.check_memory()
+    facts = release_facts(manifest)
+    with keeping.units.begin() as unit:
+        for one in keeping.record.about(manifest.digest, root, RELEASE):
+            if read_decision(Bound, one, root):
+                return manifest.digest
+        _check_facts(keeping, manifest, facts, root)
+        keeping.manifests.add(unit, manifest)
+        bound = Bound(
+            domain=root.domain,
+            factory=root.factory,
+            model_name=facts.model_name,
+            target=facts.target,
+            release=manifest.digest,
+            predecessor=facts.predecessor,
+            root_version=root.version,
+            time_ns=keeping.clock.now_ns(),
+        )
+        keeping.record.say(unit, decision_statement(bound))
+    keeping.record.remember(root)
+    return manifest.digest
+
+
+def admit_release(keeping: Keeping, release: Digest, target: str) -> Receipt:
+    """Check the whole chain of a release again, from its bytes, and let the target serve it.
+
+    The same again, while the target still serves it, gives the same receipt.
+
+    Raises:
+        RefusedError: A proof is missing; the message says which, and who can give it.
+        ConflictError: Something was decided meanwhile; ask again.
+        IntegrityError: The records are not what they were.
+    """
+    root = keeping.record.root()
+    report = keeping.record.audit(root)
+    world = World(report, keeping.record.remembered(), "", keeping.clock.now_ns())
+    check_world(root, world)
+    floor_of(root, target)
+    chain, decisions = _gather(keeping, root, release, target, report.size)
+    facts = release_facts(chain.manifests[release])
+    serving, ref = keeping.serving(decisions, root, facts.model_name, target)
+    if serving == release:
+        return _receipt(keeping, root, decisions, release, target)
+    proven = admit(chain, World(report, world.remembered, serving, world.now_ns))
+    with keeping.units.begin() as unit:
+        keeping.record.check_size(unit, report.size)
+        _move(keeping, unit, _admission(root, chain, proven, _next(root, facts, release, ref), world.now_ns), ref)
+    keeping.record.remember(root)
+    return _receipt(keeping, root, keeping.decisions(root), release, target)
+
+
+def roll_back(keeping: Keeping, *, target: str, to: Digest, by: str, reason: str) -> Receipt:
+    """Let a target serve a release again that was admitted to it before.
+
+    Raises:
+        RefusedError: It was never admitted to this target, or was revoked; `by` is not a person of the trust root.
+        ConflictError: Something was decided meanwhile; ask again.
+    """
+    root = keeping.record.root()
+    keeping.record.check_memory()
+    facts = release_facts(keeping.manifests.get(to))
+    _check_person(root, by, reason)
+    with keeping.units.begin() as unit:
+        decisions = keeping.decisions(root)
+        admitted = _admitted(decisions, root, to, target)
+        if keeping.record.about(to, root, REVOCATION):
+            raise revoked(to)
+        serving, ref = keeping.serving(decisions, root, facts.model_name, target)
+        if serving != to:
+            rollback = Rollback(
+                domain=root.domain,
+                factory=root.factory,
+                model_name=facts.model_name,
+                target=target,
+                release=to,
+                instead_of=serving,
+                admission=admitted.digest,
+                by=by,
+                reason=reason,
+                publish=_next(root, facts, to, ref),
+                time_ns=keeping.clock.now_ns(),
+            )
+            _move(keeping, unit, rollback, ref)
+    keeping.record.remember(root)
+    return _receipt(keeping, root, keeping.decisions(root), to, target)
+
+
+def revoke(keeping: Keeping, *, release: Digest, by: str, reason: str) -> Digest:
+    """Sign that a release must not be loaded any more, anywhere; returns the revocation's digest.
+
+    Raises:
+        RefusedError: It is not a release, or `by` is not a person of the trust root.
+    """
+    root = keeping.record.root()
+    keeping.record.check_memory()
+    release_facts(keeping.manifests.get(release))
+    _check_person(root, by, reason)
+    with keeping.units.begin() as unit:
+        for one in keeping.record.about(release, root, REVOCATION):
+            if read_decision(Revocation, one, root):
+                return one.digest
+        now_ns = keeping.clock.now_ns()
+        revocation = Revocation(root.domain, root.factory, release, by, reason, now_ns)
+        digest = keeping.record.say(unit, decision_statement(revocation))
+    keeping.record.remember(root)
+    return digest
+
+
+def revoked_releases(keeping: Keeping) -> frozenset[Digest]:
+    """Every release that was revoked, for servers to know."""
+    root = keeping.record.root()
+    found = (read_decision(Revocation, one, root) for one in keeping.record.of_types(root, REVOCATION))
+    return frozenset(one.release for one in found if one)
+
+
+def _check_facts(keeping: Keeping, manifest: Manifest, facts: ReleaseFacts, root: TrustRoot) -> None:
+    floor_of(root, facts.target)
+    inputs = {item.digest: keeping.manifests.get(item.digest) for item in manifest.inputs}
+    single_input(manifest, "model", inputs)
+    single_input(manifest, "report", inputs)
+    said = (facts.factory, facts.root_version)
+    if said != (root.factory, root.version) or not any(facts.initiators):
+        raise InputError(
+            "gates.release-malformed",
+            "This release does not say what it must.",
+            place=manifest.digest,
+            found=f"{said[0]}, trust root version {said[1]}, initiators: {', '.join(facts.initiators) or 'none'}",
+            fix=f"Bind it for {root.factory} under trust root version {root.version}, and name who started the run.",
+        )
+    serving, _ = keeping.serving(keeping.decisions(root), root, facts.model_name, facts.target)
+    if facts.predecessor != serving:
+        raise ConflictError(
+            "gates.predecessor-moved",
+            "The target serves another release than the one this builds on.",
+            place=facts.target,
+            found=f"{serving or 'nothing'}, and it names {facts.predecessor or 'nothing'}",
+            fix="Bind the release again, on top of what is served now.",
+        )
+
+
+def _gather(keeping: Keeping, root: TrustRoot, release: Digest, target: str, size: int) -> tuple[Chain, list[Said]]:
+    """The chain of a release, and all admissions and rollbacks, read from the whole ledger."""
+    manifests = keeping.lineage_of(release)
+    facts = release_facts(manifests[release])
+    subjects = {*manifests, *(content_of(manifest) for manifest in manifests.values())}
+    said = keeping.record.read_whole(size, root, subjects=subjects, predicate_types=(ADMISSION, ROLLBACK))
+    model = single_input(manifests[release], "model", manifests)
+    for item in manifests[model].content:
+        keeping.blobs.local(item.sha256)
+    chain = Chain(
+        release=release,
+        target=target,
+        manifests=manifests,
+        said=by_subject(said),
+        objects=frozenset(item.sha256 for item in manifests[model].content),
+        declaration=from_json(Declaration, loads(keeping.blobs.read(facts.declaration))),
+        root=root,
+        at_ns=keeping.clock.now_ns(),
+    )
+    return chain, [one for one in said if one.statement.predicate_type in (ADMISSION, ROLLBACK)]
+
+
+def _admission(root: TrustRoot, chain: Chain, proven: Proven, publish: Moved, now_ns: int) -> Admission:
+    return Admission(
+        domain=root.domain,
+        factory=root.factory,
+        model_name=proven.facts.model_name,
+        target=chain.target,
+        release=chain.release,
+        model=proven.model,
+        relied=proven.relied,
+        root=fingerprint(root),
+        root_version=root.version,
+        publish=publish,
+        time_ns=now_ns,
+    )
+
+
+def _next(root: TrustRoot, facts: ReleaseFacts, release: Digest, ref: Ref | None) -> Moved:
+    name = serving_ref(root.factory, facts.model_name, facts.target)
+    return Moved(name, release, (ref.sequence if ref else 0) + 1)
+
+
+def _move(keeping: Keeping, unit: Unit, decision: Admission | Rollback, ref: Ref | None) -> None:
+    """Sign a decision and move the name, in one unit."""
+    keeping.record.say(unit, decision_statement(decision))
+    moved = decision.publish
+    keeping.refs.move(unit, moved.ref, ref.digest if ref else None, moved.digest, decision.time_ns)
+
+
+def _admitted(decisions: list[Said], root: TrustRoot, release: Digest, target: str) -> Said:
+    found = admission_of(decisions, root, release=release, target=target)
+    if found is None:
+        raise refuse(
+            "gates.not-admitted",
+            "This release was never admitted to this target.",
+            target,
+            release,
+            "Name a release that served there before, or admit this one.",
+        )
+    return found[0]
+
+
+def _receipt(keeping: Keeping, root: TrustRoot, decisions: list[Said], release: Digest, target: str) -> Receipt:
+    """The receipt of an admitted release, with its bundle made anew from the records."""
+    admitted = _admitted(decisions, root, release, target)
+    admission = read_decision(Admission, admitted, root)
+    if admission is None:
+        raise refuse("gates.not-admitted", "This release was never admitted.", target, release)
+    record = keeping.record
+    digests = (*admission.relied, admitted.digest)
+    sealed = {digest: record.statements.get(digest) for digest in digests}
+    entries = {digest: record.ledger.entry(one.index) for digest, one in sealed.items()}
+    bundle = make_bundle(
+        release,
+        keeping.lineage_of(release),
+        [one.envelope for one in sealed.values()],
+        {digest: (entry, record.ledger.prove(entry.index)) for digest, entry in entries.items()},
+        record.roots.envelopes(),
+    )
+    stored = keeping.blobs.put([dumps(bundle_json(bundle))])
+    newest = _newest(decisions, root, release, target)
+    return Receipt(
+        factory=root.factory,
+        model_name=admission.model_name,
+        target=target,
+        release=release,
+        statement=newest[0],
+        bundle=stored.digest,
+        sequence=newest[1].sequence,
+    )
+
+
+def _newest(decisions: list[Said], root: TrustRoot, release: Digest, target: str) -> tuple[Digest, Moved]:
+    """The newest decision that put a release on a target, and the move it made."""
+    found: tuple[Digest, Moved] | None = None
+    for one in decisions:
+        decision = read_decision(Admission, one, root) or read_decision(Rollback, one, root)
+        if decision and (decision.release, decision.target) == (release, target):
+            found = (one.digest, decision.publish)
+    if found is None:
+        raise refuse("gates.not-admitted", "This release was never admitted.", target, release)
+    return found
+
+
+def _check_person(root: TrustRoot, by: str, reason: str) -> None:
+    people = [one.name for one in root.principals if one.kind == "person"]
+    if by not in people or not reason.strip():
+        raise refuse(
+            "gates.who-and-why",
+            "A person of the trust root must ask for this, and say why.",
+            by or "nobody",
+            reason.strip() or "no reason",
+            f"Name one of {', '.join(people)}, and give a reason.",
+        )
