@@ -37,6 +37,7 @@ class Runs(Protocol):
 
         Raises:
             InputError: There is no such run (`runtime.unknown-run`).
+            UsageError: Something that never changes was changed (`runtime.run-pinned`).
             ConflictError: It is in another state (`runtime.run-moved`).
         """
         ...
@@ -57,6 +58,7 @@ class Attempts(Protocol):
         """Record that an attempt begins.
 
         Raises:
+            InputError: There is no such run (`runtime.unknown-run`).
             ConflictError: The run already has an attempt of that number at that stage (`runtime.attempt-exists`).
         """
         ...
