@@ -1,5 +1,7 @@
 """Every row goes to one place that is counted, and no label is used that was not known in time."""
 
+from random import Random
+
 import polars as pl
 import pytest
 from hypothesis import assume, given
@@ -47,13 +49,14 @@ def spec(**changes):
 
 @st.composite
 def histories(draw):
-    n = draw(st.integers(1, 60))
-    asked = draw(st.lists(st.integers(0, 70).map(lambda h: h * HOUR), min_size=n, max_size=n))
-    label = draw(st.lists(st.sampled_from([True, False, False, None]), min_size=n, max_size=n))
-    delay = draw(st.lists(st.integers(0, 30) | st.none(), min_size=n, max_size=n))
+    random = Random(draw(st.integers(0, 2**32)))
+    n = draw(st.integers(20, 60))
+    asked = [random.randrange(70) * HOUR for _ in range(n)]
+    label = [random.choice([True, False, False, None]) for _ in range(n)]
+    delay = [random.choice([None, *range(30)]) for _ in range(n)]
     known = [None if d is None or v is None else a + d * HOUR for a, d, v in zip(asked, delay, label, strict=True)]
-    times = {name: draw(st.integers(0, 25)) * HOUR for name in ("tune_ns", "holdout_ns", "label_within_ns")}
-    return asked, label, known, spec(**times, as_of_ns=draw(st.integers(30, 90)) * HOUR)
+    times = {name: random.randrange(25) * HOUR for name in ("tune_ns", "holdout_ns", "label_within_ns")}
+    return asked, label, known, spec(**times, as_of_ns=random.randrange(50, 90) * HOUR)
 
 
 @given(histories())
