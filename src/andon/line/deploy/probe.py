@@ -1,4 +1,4 @@
-"""Looking at a target before anything is deployed there: can it be written, has it room, does the model keep its time?"""
+"""Looking at a target before anything is deployed there: can it be written, has it room, is the model fast enough?"""
 
 import os
 import statistics

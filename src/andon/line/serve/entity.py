@@ -1,0 +1,195 @@
+"""What a caller asks about: JSON values brought to the spine contract's types, or a published row found by its keys."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from typing import Final, cast
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from andon.contracts.dataset import Column, DatasetContract
+from andon.kernel.clock import parse_iso
+from andon.kernel.errors import InputError, UsageError
+
+Value = str | int | float | bool | None
+_NOT_INT64: Final = 1 << 63
+_EVENT: Final = "_event"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One question, ready for the features.
+
+    Attributes:
+        keys: The key columns, which name the entity.
+        values: All columns of the spine but its event time, in physical types.
+    """
+
+    keys: Mapping[str, Value]
+    values: Mapping[str, Value]
+
+
+class SpineRows:
+    """The published rows of the spine, found by their keys.
+
+    Args:
+        contract: The spine's contract.
+        rows: Its published rows with the column `_known_at`.
+    """
+
+    def __init__(self, contract: DatasetContract, rows: pl.DataFrame) -> None:
+        self._names = [column.name for column in contract.columns if column.name in rows.columns]
+        self._keys = contract.of_role("key")
+        event = contract.event_time or "_known_at"
+        ordered = rows.with_columns(pl.col(event).alias(_EVENT)).sort("_known_at", _EVENT)
+        physical = ordered.select(
+            *(_physical(pl.col(name), ordered.schema[name]) for name in (*self._names, "_known_at", _EVENT))
+        )
+        self._found: dict[tuple[object, ...], list[tuple[object, ...]]] = {}
+        places = [physical.columns.index(key) for key in self._keys]
+        for row in physical.iter_rows():
+            self._found.setdefault(tuple(row[place] for place in places), []).append(row)
+
+    def find(self, keys: Mapping[str, Value], asked_ns: int) -> Mapping[str, Value] | None:
+        """The newest row of an entity that was known when the question was asked; `None` when there is none.
+
+        A spine row is the question itself, so it is visible from the very moment it is known.
+        """
+        rows = self._found.get(tuple(keys[key] for key in self._keys), ())
+        visible = [row for row in rows if cast("int", row[-2]) <= asked_ns]
+        if not visible:
+            return None
+        newest = max(visible, key=lambda row: (cast("int", row[-1]), cast("int", row[-2])))
+        return dict(zip(self._names, cast("tuple[Value, ...]", newest), strict=False))
+
+
+def read_question(
+    entity: Mapping[str, object], contract: DatasetContract, rows: SpineRows | None, asked_ns: int
+) -> Question:
+    """The question that a caller's JSON object asks.
+
+    Args:
+        entity: Either the key columns alone, whose newest visible row is then used, or all columns but the event time.
+        contract: The spine's contract.
+        rows: Its published rows, where there are any.
+        asked_ns: The time of the question.
+
+    Raises:
+        InputError: A column is unknown, missing or of the wrong type, or no visible row has the keys
+            (`serve.unknown-entity`).
+    """
+    timed = {*contract.of_role("event_time"), *contract.of_role("known_at")}
+    columns = {column.name: column for column in contract.columns if column.name not in timed}
+    if early := sorted(set(entity) & timed):
+        raise _refuse("time-in-entity", f"{early[0]} is the time of the question.", early[0], "Give it as `asked`.")
+    unknown = sorted(set(entity) - set(columns))
+    if unknown:
+        raise _refuse("unknown-column", f"{contract.name} has no column {unknown[0]!r}.", ", ".join(columns))
+    values = {name: _read(columns[name], value) for name, value in entity.items()}
+    keys = contract.of_role("key")
+    if missing := [key for key in keys if values.get(key) is None]:
+        raise _refuse("missing-column", f"The question needs {contract.name}.{missing[0]}.", ", ".join(entity))
+    if set(values) == set(keys) and set(columns) != set(keys):
+        return _look_up(keys, values, rows, asked_ns)
+    if absent := sorted(set(columns) - set(values)):
+        raise _refuse(
+            "missing-column",
+            f"The question lacks {contract.name}.{absent[0]}.",
+            ", ".join(entity),
+            f"Give all of {', '.join(columns)}, or only {', '.join(keys)} of a published row.",
+        )
+    return Question({key: values[key] for key in keys}, values)
+
+
+def _look_up(keys: tuple[str, ...], values: Mapping[str, Value], rows: SpineRows | None, asked_ns: int) -> Question:
+    found = None if rows is None else rows.find(values, asked_ns)
+    if found is None:
+        raise InputError(
+            "serve.unknown-entity",
+            "No published row has these keys and was known when the question was asked.",
+            found=", ".join(f"{key}={values[key]!r}" for key in keys),
+            fix="Check the keys and `asked`, publish the row, or give all columns of the question.",
+        )
+    return Question({key: values[key] for key in keys}, found)
+
+
+def _read(column: Column, value: object) -> Value:
+    if value is None:
+        if column.nullable:
+            return None
+        raise _wrong(column, value)
+    try:
+        read = _READERS[column.kind](column, value)
+    except (UsageError, InvalidOperation, ValueError, OverflowError, TypeError) as error:
+        raise _wrong(column, value) from error
+    if column.kind in ("int", "fixed", "time") and not -_NOT_INT64 <= cast("int", read) < _NOT_INT64:
+        raise _wrong(column, value)
+    return read
+
+
+def _int(_: Column, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(value)
+    return value
+
+
+def _fixed(column: Column, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise TypeError(value)
+    scaled = Decimal(str(value)).scaleb(column.scale)
+    if scaled.adjusted() > 19 or scaled != scaled.to_integral_value():
+        raise ValueError(value)
+    return int(scaled)
+
+
+def _float(_: Column, value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(value)
+    number = float(value)
+    return None if math.isnan(number) else number
+
+
+def _bool(_: Column, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError(value)
+    return value
+
+
+def _category(_: Column, value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(value)
+    return value
+
+
+def _time(column: Column, value: object) -> int:
+    if not isinstance(value, str):
+        raise TypeError(value)
+    moment = datetime.fromisoformat(value)
+    return parse_iso((moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(column.tz))).isoformat())
+
+
+_READERS: Final = {"int": _int, "fixed": _fixed, "float": _float, "bool": _bool, "category": _category, "time": _time}
+
+
+def _physical(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    return column.dt.cast_time_unit("ns").to_physical() if isinstance(dtype, pl.Datetime) else column
+
+
+def _wrong(column: Column, value: object) -> InputError:
+    forms = {
+        "int": "a whole number",
+        "fixed": f"a number of at most {column.scale} decimals",
+        "float": "a number",
+        "bool": "true or false",
+        "category": "text",
+        "time": "text such as 2013-07-01T12:00:00Z",
+    }
+    null = " or null" if column.nullable else ""
+    return _refuse("wrong-type", f"{column.name} must be {forms[column.kind]}{null}.", repr(value)[:80])
+
+
+def _refuse(what: str, message: str, found: str, fix: str = "") -> InputError:
+    return InputError(f"serve.{what}", message, found=found, fix=fix or "Correct this column of `entity`.")

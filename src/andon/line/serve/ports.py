@@ -1,0 +1,67 @@
+"""What serving needs from outside: checked releases, the datasets behind features, and a form for log records."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import polars as pl
+
+from andon.contracts.prediction import Prediction
+from andon.kernel.digest import Digest
+from andon.line.serve.loaded import LoadedRelease
+from andon.line.serve.state import ServingState
+
+
+class Releases(Protocol):
+    """Releases that were admitted, checked from bytes and bundle whenever one is loaded."""
+
+    def load(self, release: Digest) -> LoadedRelease:
+        """The release, ready to answer: admission, bytes and golden answers were checked just now.
+
+        Raises:
+            AndonError: It may not be served, or it cannot be: bytes are damaged, a proof is missing, an answer differs.
+        """
+        ...
+
+
+class Tables(Protocol):
+    """The published datasets that features are read from."""
+
+    def read(self, state: ServingState) -> Mapping[str, pl.LazyFrame]:
+        """The rows of each contract's dataset, with their system columns.
+
+        Raises:
+            AndonError: An object is missing or damaged.
+        """
+        ...
+
+
+class FeatureSource(Protocol):
+    """A feature plan, prepared on the published datasets so that one question is answered fast."""
+
+    def features(self, values: Mapping[str, object], asked_ns: int) -> Mapping[str, object]:
+        """The features of one question by name.
+
+        Args:
+            values: The spine's columns: times as nanoseconds, fixed-point numbers as scaled integers.
+            asked_ns: The time of the question: only rows known before it are visible.
+
+        Raises:
+            AndonError: A column is missing, or a value cannot be computed.
+        """
+        ...
+
+
+class RecordCodec(Protocol):
+    """How a prediction stands in the journal of a log."""
+
+    def encode(self, prediction: Prediction) -> bytes:
+        """A prediction as bytes."""
+        ...
+
+    def decode(self, data: bytes) -> Prediction:
+        """The prediction of these bytes.
+
+        Raises:
+            ValueError: These are not the bytes of a prediction.
+        """
+        ...

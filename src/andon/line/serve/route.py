@@ -1,0 +1,120 @@
+"""One worker's desk for one model: questions come in, numbered and logged predictions go out."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from andon.contracts.prediction import Prediction
+from andon.kernel.errors import InputError
+from andon.line.matrix import Matrix
+from andon.line.serve.entity import Question, read_question
+from andon.line.serve.following import Follower
+from andon.line.serve.log import PredictionLog
+from andon.line.serve.predict import Inputs, Serving, features_of, inputs_of, predict_features, predict_rows
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What a route needs besides the follower.
+
+    Attributes:
+        worker: Name of the worker.
+        now_ns: The clock.
+        new_id: Makes a prediction's id of the time.
+    """
+
+    worker: str
+    now_ns: Callable[[], int]
+    new_id: Callable[[int], str]
+
+
+class Route:
+    """Answers questions about one model with the release that the cell points to.
+
+    Args:
+        follower: Knows which release answers now.
+        log: Where predictions go.
+        desk: The worker's name, clock and ids.
+    """
+
+    def __init__(self, follower: Follower, log: PredictionLog, desk: Desk) -> None:
+        self.follower = follower
+        self.log = log
+        self._desk = desk
+
+    def answer_rows(self, matrix: Matrix, serving: Serving) -> list[Prediction]:
+        """Answer complete feature rows, as many predictions as rows.
+
+        Raises:
+            InputError: The model fails or its answer is not finite.
+        """
+        now_ns = self._desk.now_ns()
+        outputs = predict_rows(serving.loaded, matrix)
+        inputs = [inputs_of(serving.loaded, row) for row in matrix.tolist()]
+        return [
+            self._record(serving, now_ns, {}, values, output) for values, output in zip(inputs, outputs, strict=True)
+        ]
+
+    def answer_entity(
+        self, entity: Mapping[str, object], asked_ns: int | None, serving: Serving
+    ) -> tuple[Prediction, Mapping[str, object]]:
+        """Answer a question about an entity, fetching its features, and return them beside the prediction.
+
+        Args:
+            entity: The spine's columns, or only its keys.
+            asked_ns: The time of the question; `None` for now.
+            serving: What answers.
+
+        Raises:
+            InputError: The entity is not one the spine's contract allows, no row has its keys, the question is about
+                the future (`serve.future`), the features cannot be made, or the model's answer is not finite.
+        """
+        now_ns = self._desk.now_ns()
+        asked_ns = now_ns if asked_ns is None else asked_ns
+        if asked_ns > now_ns:
+            raise InputError(
+                "serve.future",
+                "A question cannot be asked in the future: what it may see is not known yet.",
+                found=f"{asked_ns - now_ns} ns ahead",
+                fix="Leave `asked` out to ask now, or give a time that has passed.",
+            )
+        question = _question(entity, serving, asked_ns)
+        features = features_of(serving, question.values, asked_ns)
+        outputs, inputs = predict_features(serving.loaded, features)
+        return self._record(serving, asked_ns, question.keys, inputs, outputs), features
+
+    def _record(
+        self,
+        serving: Serving,
+        asked_ns: int,
+        entity: Mapping[str, str | int | float | bool | None],
+        inputs: Inputs,
+        outputs: Sequence[float],
+    ) -> Prediction:
+        answered_ns = self._desk.now_ns()
+        prediction = Prediction(
+            id=self._desk.new_id(answered_ns),
+            worker=self._desk.worker,
+            number=self.log.take_number(),
+            asked_ns=asked_ns,
+            answered_ns=answered_ns,
+            release=serving.loaded.release,
+            model=serving.loaded.model,
+            entity=entity,
+            inputs=inputs,
+            outputs=tuple(outputs),
+            state=serving.state,
+        )
+        self.log.append(prediction)
+        return prediction
+
+
+def _question(entity: Mapping[str, object], serving: Serving, asked_ns: int) -> Question:
+    if serving.spine is None:
+        raise InputError(
+            "serve.no-features",
+            "The dataset that questions are about is not served yet.",
+            place=serving.loaded.release,
+            found=serving.problem,
+            fix="Publish it, or send complete feature rows to /v2.",
+        )
+    return read_question(entity, serving.spine.contract, serving.spine.rows, asked_ns)

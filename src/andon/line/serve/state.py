@@ -1,0 +1,93 @@
+"""Which dataset versions features are served from: one file that publication replaces and workers follow."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from andon.contracts.wire import from_json, to_json
+from andon.kernel.canonical import Json, dumps, loads
+from andon.kernel.digest import Digest, of_value
+from andon.kernel.errors import ConflictError
+from andon.line.serve.folder import ServeFolder, hold, replace_file
+
+
+@dataclass(frozen=True, slots=True)
+class ServedObject:
+    """One stored object of a dataset, and when the data gate's Pass published it, in nanoseconds UTC."""
+
+    digest: Digest
+    published_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class ServedDataset:
+    """One published dataset version.
+
+    Attributes:
+        name: Name of its contract.
+        contract: The contract, as written by `DatasetContract.to_json`.
+        dataset: Digest of the dataset's manifest.
+    """
+
+    name: str
+    contract: Mapping[str, Json]
+    dataset: Digest
+    objects: tuple[ServedObject, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ServingState:
+    """The dataset version of every contract, in the order of their names."""
+
+    datasets: tuple[ServedDataset, ...] = ()
+
+    @property
+    def digest(self) -> Digest:
+        """Identity of the state."""
+        return of_value(to_json(self))
+
+    def of(self, contract: str) -> ServedDataset | None:
+        """The dataset of a contract; `None` when none is served."""
+        return next((one for one in self.datasets if one.name == contract), None)
+
+    def digests(self) -> dict[str, Digest]:
+        """Digest of each dataset, by contract: what a prediction records."""
+        return {one.name: one.dataset for one in self.datasets}
+
+
+def read_state(folder: ServeFolder) -> ServingState:
+    """What is served; nothing where nothing was published yet.
+
+    Raises:
+        InputError: The file is not a state.
+    """
+    try:
+        data = folder.state.read_bytes()
+    except FileNotFoundError:
+        return ServingState()
+    return from_json(ServingState, loads(data), "state")
+
+
+def publish_state(folder: ServeFolder, datasets: tuple[ServedDataset, ...]) -> ServingState:
+    """Serve these dataset versions from now on, and leave those of other contracts as they are.
+
+    Returns:
+        The whole state that is now served.
+
+    Raises:
+        InputError: The file that is there is not a state.
+        ConflictError: Somebody else is publishing at this moment.
+        OSError: The disk is full or refuses; the old state stays.
+    """
+    folder.make()
+    with hold(folder.root / "state.lock") as is_held:
+        if not is_held:
+            raise ConflictError(
+                "serve.state-busy",
+                "Somebody else is publishing to this serve folder at this moment.",
+                place=str(folder.state),
+                fix="Ask again when the other publication is done.",
+            )
+        named = {one.name: one for one in (*read_state(folder).datasets, *datasets)}
+        state = ServingState(tuple(named[name] for name in sorted(named)))
+        replace_file(folder.state, dumps(to_json(state)))
+    return state
