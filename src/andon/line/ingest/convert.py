@@ -13,11 +13,11 @@ _LARGEST_INT: Final = 2**63 - 1
 _SPLIT: Final = 2.0**27 + 1.0  # Veltkamp's constant for doubles
 _FIRST_YEAR, _LAST_YEAR = 1678, 2261  # whole years that int64 nanoseconds can hold
 _INTEGER: Final = r"^\+?(-?[0-9]+)(?:\.0*)?$"
-_DECIMAL: Final = r"^(?:\+|(-))?([0-9]+)(?:\.([0-9]*))?$"
+_DECIMAL: Final = r"^[+-]?[0-9]+(?:\.[0-9]*)?$"
 _MOMENT: Final = (
-    r"^([0-9]{4}-[0-9]{2}-[0-9]{2})"
-    r"(?:[T ]([0-9]{2}:[0-9]{2})(?::([0-9]{2})(?:[.,]([0-9]{1,9})0*)?)?"
-    r"\s?(?:([Zz])|([+-])(0[0-9]|1[0-4]):?([0-5][0-9])?)?)?$"
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}"
+    r"(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]{1,9}0*)?)?"
+    r"\s?(?:[Zz]|[+-](?:0[0-9]|1[0-4])(?::?[0-5][0-9])?)?)?$"
 )
 _UTC: Final = pl.Datetime("ns", "UTC")
 PHYSICAL: Final[Mapping[Kind, pl.DataType]] = {
@@ -80,7 +80,8 @@ def _fixed(column: Column, dtype: pl.DataType) -> pl.Expr | None:
     if dtype.is_float():
         return _fixed_from_float(raw.cast(pl.Float64), column.scale)
     if dtype.is_decimal() or is_text(dtype):
-        return _fixed_from_text(_text(raw), column.scale)
+        scale = column.scale
+        return _valid(raw, _DECIMAL).map_batches(lambda text: _fixed_from_text(text, scale), return_dtype=pl.Int64())
     return None
 
 
@@ -109,15 +110,21 @@ def _fixed_from_float(number: pl.Expr, scale: int) -> pl.Expr:
     return pl.when(product.abs() <= _LARGEST_EXACT).then(settled).cast(pl.Int64, strict=False)
 
 
-def _fixed_from_text(text: pl.Expr, scale: int) -> pl.Expr:
-    whole = text.str.extract(_DECIMAL, 2)
-    fraction = text.str.extract(_DECIMAL, 3).fill_null("")
-    kept = fraction.str.slice(0, scale).str.pad_end(scale, "0")
-    rest = fraction.str.slice(scale).str.strip_chars_end("0")
-    magnitude = pl.concat_str(whole, kept).cast(pl.Int64, strict=False)
+def _fixed_from_text(text: pl.Series, scale: int) -> pl.Series:
+    """Whole batches in steps, because the engine would work out a shared part once for each of its uses."""
+    body = text.str.strip_chars_start("+-").str.split_exact(".", 1)
+    frame = pl.DataFrame({"text": text, "whole": body.struct[0], "fraction": body.struct[1].fill_null("")})
+    kept = pl.col("fraction").str.slice(0, scale).str.pad_end(scale, "0")
+    frame = frame.with_columns(
+        magnitude=pl.concat_str("whole", kept).cast(pl.Int64, strict=False),
+        rest=pl.col("fraction").str.slice(scale).str.strip_chars_end("0"),
+    )
+    magnitude, rest = pl.col("magnitude"), pl.col("rest")
     is_up = (rest > "5") | ((rest == "5") & (magnitude % 2 == 1))
-    rounded = pl.when(magnitude < _LARGEST_INT).then(magnitude + is_up.cast(pl.Int64))
-    return pl.when(text.str.extract(_DECIMAL, 1) == "-").then(-rounded).otherwise(rounded)
+    frame = frame.with_columns(rounded=pl.when(magnitude < _LARGEST_INT).then(magnitude + is_up.cast(pl.Int64)))
+    is_negative = pl.col("text").str.starts_with("-")
+    signed = pl.when(is_negative).then(-pl.col("rounded")).otherwise("rounded")
+    return frame.select(signed).to_series()
 
 
 def _float(column: Column, dtype: pl.DataType) -> pl.Expr | None:
@@ -156,21 +163,30 @@ def _time(column: Column, dtype: pl.DataType) -> pl.Expr | None:
         return moment.dt.convert_time_zone("UTC") if dtype.time_zone else _in_zone(moment, column.tz)
     if dtype == pl.Date:
         return _in_zone(_within_years(raw.cast(pl.Datetime("us"))).cast(pl.Datetime("ns")), column.tz)
-    return _time_from_text(_text(raw), column.tz) if is_text(dtype) else None
+    if not is_text(dtype):
+        return None
+    return _valid(raw, _MOMENT).map_batches(lambda text: _time_from_text(text, column.tz), return_dtype=_UTC)
 
 
-def _time_from_text(text: pl.Expr, tz: str) -> pl.Expr:
-    parts = text.str.extract_groups(_MOMENT).struct
-    date, minute, second = parts.field("1"), parts.field("2").fill_null("00:00"), parts.field("3").fill_null("00")
-    clock = pl.concat_str(date, pl.lit("T"), minute, pl.lit(":"), second)
-    whole = _within_years(clock.str.to_datetime("%Y-%m-%dT%H:%M:%S", time_unit="us", strict=False))
-    nanoseconds = parts.field("4").fill_null("0").str.pad_end(9, "0").cast(pl.Int64)
-    moment = whole.cast(pl.Datetime("ns")) + nanoseconds.cast(pl.Duration("ns"))
-    minutes = parts.field("7").cast(pl.Int64) * 60 + parts.field("8").fill_null("0").cast(pl.Int64)
-    signed = pl.when(parts.field("6") == "-").then(-minutes).otherwise(minutes).fill_null(0)
-    absolute = (moment - (signed * 60_000_000_000).cast(pl.Duration("ns"))).dt.replace_time_zone("UTC")
-    has_zone = parts.field("5").is_not_null() | parts.field("6").is_not_null()
-    return pl.when(has_zone).then(absolute).otherwise(_in_zone(moment, tz))
+def _time_from_text(text: pl.Series, tz: str) -> pl.Series:
+    """Whole batches in steps, because the engine would work out a shared part once for each of its uses."""
+    raw = pl.col("text").str
+    minute = pl.when(raw.len_bytes() > 10).then(raw.slice(11, 5)).otherwise(pl.lit("00:00"))
+    second = pl.when(raw.slice(16, 1) == ":").then(raw.slice(17, 2)).otherwise(pl.lit("00"))
+    frame = pl.DataFrame({"text": text}).select(
+        clock=pl.concat_str(raw.slice(0, 10), minute, pl.lit(":"), second),
+        nanoseconds=raw.slice(19).str.extract(r"^[.,]([0-9]{1,9})").fill_null("0").str.pad_end(9, "0").cast(pl.Int64),
+        zone=raw.slice(16).str.extract(r"([Zz]|[+-][0-9:]+)$"),
+    )
+    whole = _within_years(pl.col("clock").str.to_datetime("%Y-%m-%d%H:%M:%S", time_unit="us", strict=False))
+    moment = whole.cast(pl.Datetime("ns")) + pl.col("nanoseconds").cast(pl.Duration("ns"))
+    digits = pl.col("zone").str.replace_all(r"[^0-9]", "").str.pad_end(4, "0").cast(pl.Int64)
+    minutes = digits // 100 * 60 + digits % 100
+    signed = pl.when(pl.col("zone").str.starts_with("-")).then(-minutes).otherwise(minutes)
+    frame = frame.select("zone", moment=moment, offset=(signed * 60_000_000_000).cast(pl.Duration("ns")))
+    absolute = (pl.col("moment") - pl.col("offset")).dt.replace_time_zone("UTC")
+    local = _in_zone(pl.when(pl.col("zone").is_null()).then("moment"), tz)
+    return frame.select(absolute.fill_null(local)).to_series()
 
 
 def _within_years(moment: pl.Expr) -> pl.Expr:
@@ -185,6 +201,12 @@ def _in_zone(moment: pl.Expr, tz: str) -> pl.Expr:
 
 def _text(raw: pl.Expr) -> pl.Expr:
     return raw.cast(pl.String).str.strip_chars()
+
+
+def _valid(raw: pl.Expr, form: str) -> pl.Expr:
+    """Trimmed text; null where it is not of that form."""
+    text = _text(raw)
+    return pl.when(text.str.contains(form)).then(text)
 
 
 def _refuse(column: Column, dtype: pl.DataType) -> InputError:
