@@ -1,0 +1,356 @@
+"""A small real factory for the tests of the gates: real keys, SQLite, files; from a batch to an admitted release."""
+
+import json
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from andon.adapters.files import FileBlobs
+from andon.adapters.keys import generate_key, load_signer, verifier
+from andon.adapters.sql.database import open_database
+from andon.adapters.trust_folder import FolderRoots, HomeFolder
+from andon.attest.statement import seal
+from andon.attest.succession import seal_root
+from andon.attest.trust_json import fingerprint
+from andon.attest.trust_root import Floor, KeyState, Principal, RoleInterval, TrustRoot
+from andon.contracts.declaration import Declaration, Release
+from andon.contracts.evidence import Evidence, Measurement
+from andon.contracts.policy import Criterion, Policy, SignOffRule
+from andon.contracts.release import ReleaseFacts
+from andon.contracts.wire import to_json
+from andon.gates.bundle import Trust, check_bundle, read_bundle
+from andon.gates.gatekeeper import Gatekeeper
+from andon.gates.keeping import Keeping
+from andon.gates.record import Record, log_verifiers
+from andon.gates.request import JudgeRequest, Publication, StageCommit
+from andon.gates.signoff import SignOff, signoff_statement
+from andon.kernel.canonical import dumps
+from andon.kernel.clock import SECOND_NS
+from andon.kernel.digest import of_bytes
+from andon.kernel.errors import AndonError
+from andon.ledger.log import Ledger
+from andon.store.manifest import Input, Manifest, Object
+
+START_NS = 1_800_000_000 * SECOND_NS
+DAY_NS = 86_400 * SECOND_NS
+DOMAIN, FACTORY, TARGET = "tests.example", "flights", "local"
+HOUR_NS = 3_600 * SECOND_NS
+
+DATA = Policy("data:schedule", "data", (Criterion("blocked", "le", 0.0),))
+TRAINING = Policy("training:late", "ops", (Criterion("completed", "ge", 1.0),))
+MODEL = Policy(
+    "model:late",
+    "ops",
+    (
+        Criterion("auc", "ge", 0.7, side="lower"),
+        Criterion("auc.difference", "ge", -0.005, side="lower", baseline="champion"),
+    ),
+)
+RELEASE = Policy(
+    "release:late", "ops", (Criterion("lineage.closed", "ge", 1.0),), (SignOffRule("operations", 1, 5 * DAY_NS),)
+)
+GOOD_AUC = Measurement("auc", 0.8, lower=0.78, upper=0.82, n=5000)
+
+
+class Clock:
+    """A clock that goes on by a millisecond at every look, and is set by hand."""
+
+    def __init__(self, now_ns: int) -> None:
+        self.now = now_ns
+
+    def now_ns(self) -> int:
+        self.now += 1_000_000
+        return self.now
+
+
+@dataclass
+class Made:
+    """Digests of one chain."""
+
+    batch: str = ""
+    dataset: str = ""
+    snapshot: str = ""
+    model: str = ""
+    report: str = ""
+    release: str = ""
+    bundle: str = ""
+
+
+def principal(home: HomeFolder, name: str, kind: str, *roles: RoleInterval, keys: tuple[str, ...] = ()) -> Principal:
+    states = tuple(KeyState(generate_key(home.key(key)), "active", START_NS) for key in (keys or (name,)))
+    return Principal(name, kind, states, roles)
+
+
+def found(path: Path) -> "World":
+    """Keys, trust root and empty records."""
+    home = HomeFolder(path / "home")
+    operations = RoleInterval("operations", START_NS)
+    people = (
+        principal(home, "al", "person", operations, RoleInterval("owner", START_NS)),
+        principal(home, "bo", "person", operations, keys=("bo", "bo2")),
+        principal(home, "cy", "person", operations),
+        principal(home, "di", "person", RoleInterval("reader", START_NS)),
+        principal(home, "eve", "person", RoleInterval("operations", START_NS, START_NS + 10 * DAY_NS)),
+    )
+    services = (
+        principal(home, "gatekeeper", "service", RoleInterval("gate", START_NS)),
+        principal(home, "ledger", "service", RoleInterval("log", START_NS)),
+        principal(home, "trainer", "service"),
+    )
+    floors = (
+        Floor(TARGET, production=False, gates=("data", "training", "model", "release")),
+        Floor("strict", production=True, gates=("data", "training", "model", "release"), signoffs=(("operations", 2),)),
+    )
+    root = TrustRoot(
+        version=1,
+        domain=DOMAIN,
+        factory=FACTORY,
+        expires_ns=START_NS + 365 * DAY_NS,
+        quorum=1,
+        root_keys=(people[0].keys[0].public.key_id,),
+        principals=(*people, *services),
+        floors=floors,
+    )
+    FolderRoots(path / "trust").add(1, seal_root(root, [load_signer(home.key("al"))]))
+    home.pin(fingerprint(root))
+    generate_key(home.key("mallory"))
+    return World(path)
+
+
+class World:
+    """A factory in a folder. Everything goes through the real gatekeeper and the real adapters."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.home = HomeFolder(path / "home")
+        self.roots = FolderRoots(path / "trust")
+        self.blobs = FileBlobs(path / "store")
+        self.database = open_database(f"sqlite:///{path / 'control.db'}")
+        state = path / "state.json"
+        self.made = Made(**json.loads(state.read_text())["made"]) if state.exists() else Made()
+        self.clock = Clock(json.loads(state.read_text())["now"] if state.exists() else START_NS)
+        self.keeper = self.keeper_signed_by("gatekeeper")
+
+    def keeper_signed_by(self, key: str, clock: Clock | None = None) -> Gatekeeper:
+        home, database, clock = self.home, self.database, clock or self.clock
+        log = load_signer(home.key("ledger"))
+        ledger = Ledger(
+            database.ledger_rows,
+            database.checkpoints,
+            log,
+            f"{DOMAIN}/{FACTORY}",
+            clock,
+            {log.key_id: verifier(log.public)},
+        )
+        record = Record(
+            statements=database.statements,
+            ledger=ledger,
+            signer=load_signer(home.key(key)),
+            roots=self.roots,
+            fingerprint=home.pinned(),
+            verifier=verifier,
+            memory=home,
+        )
+        return Gatekeeper(
+            Keeping(
+                units=database.units,
+                manifests=database.manifests,
+                refs=database.refs,
+                blobs=self.blobs,
+                commits=database.commits,
+                record=record,
+                clock=clock,
+            )
+        )
+
+    @property
+    def record(self) -> Record:
+        return self.keeper.keeping.record
+
+    @property
+    def root(self) -> TrustRoot:
+        return self.record.root()
+
+    def copied_to(self, path: Path) -> "World":
+        """The same world in another folder."""
+        self.database.close()
+        (self.path / "state.json").write_text(json.dumps({"made": vars(self.made), "now": self.clock.now}))
+        shutil.copytree(self.path, path)
+        return World(path)
+
+    def sql(self, statement: str, *values: object) -> int:
+        """Do to the database what no program of andon would; returns how many rows it struck."""
+        with self.database.engine.connect() as connection:
+            done = connection.exec_driver_sql(statement, tuple(values))
+            connection.commit()
+            return done.rowcount
+
+    def put(self, data: bytes, name: str) -> Object:
+        stored = self.blobs.put([data])
+        return Object(stored.digest, stored.size_bytes, None, name)
+
+    def add(self, manifest: Manifest) -> str:
+        with self.database.units.begin() as unit:
+            return self.database.manifests.add(unit, manifest)
+
+    def declaration(self, *policies: Policy) -> str:
+        declared = {policy.gate: policy for policy in (DATA, TRAINING, MODEL, RELEASE, *policies)}
+        value = Declaration(
+            factory=FACTORY,
+            owner="ops",
+            purpose="tests",
+            contracts={},
+            sources=(),
+            feature_sets=(),
+            models=(),
+            gates=tuple(declared.values()),
+            releases=(Release("late", TARGET, 20_000_000),),
+            code={},
+        )
+        return self.blobs.put([dumps(to_json(value))]).digest
+
+    def batch(self, rows: bytes = b"rows") -> Manifest:
+        content = (self.put(rows, "landed"), self.put(b"good " + rows, "good"))
+        return Manifest("batch", content, "", (), "", {"source": "schedule"})
+
+    def publication(self, batch: Manifest) -> Publication:
+        ref = self.database.refs.get("dataset/flights/Schedule")
+        before = self.database.manifests.get(ref.digest) if ref else None
+        good = batch.object("good")
+        content = (*before.content, replace(good, name=f"{ref.sequence}.parquet")) if before else (good,)
+        inputs = (*((Input("previous", before.digest),) if before else ()), Input("batch", batch.digest))
+        manifest = Manifest("dataset", content, "", inputs, "", {"contract": "Schedule"})
+        return Publication("dataset/flights/Schedule", before.digest if before else None, manifest)
+
+    def judge_data(self, batch: Manifest, blocked: float = 0.0, policy: Policy = DATA):
+        evidence = Evidence(batch.digest, batch.object("landed").sha256, (Measurement("blocked", blocked, n=4),))
+        request = JudgeRequest(FACTORY, policy, evidence, batch, publish=self.publication(batch))
+        return self.keeper.judge(request)
+
+    def model(self, weights: bytes = b"weights", dataset: str = "") -> Manifest:
+        snapshot = Manifest(
+            "snapshot",
+            (self.put(b"fit rows", "fit"),),
+            "",
+            (Input("dataset:Schedule", dataset or self.made.dataset),),
+            "",
+            {},
+        )
+        self.made.snapshot = self.add(snapshot)
+        content = (self.put(weights, "model"), self.put(b'{"package":1}', "package.json"))
+        return Manifest("model", content, "", (Input("snapshot", self.made.snapshot),), of_bytes(weights), {})
+
+    def judge_training(self, model: Manifest, completed: float | None = 1.0, policy: Policy = TRAINING):
+        evidence = Evidence(model.digest, of_bytes(b"tune"), (Measurement("completed", completed, n=100),))
+        commit = StageCommit(model.stage_key, model.digest, "run-1")
+        return self.keeper.judge(JudgeRequest(FACTORY, policy, evidence, model, commit=commit))
+
+    def report(self, model: Manifest) -> Manifest:
+        content = (self.put(b"<html>" + model.digest.encode(), "report.html"),)
+        return Manifest("report", content, "", (Input("model", model.digest),), "", {})
+
+    def champion(self) -> str:
+        return self.keeper.champion("late", TARGET)
+
+    def judge_model(self, model: Manifest, *measured: Measurement, policy: Policy = MODEL, **options: object):
+        champion = self.champion()
+        difference = Measurement("auc.difference", 0.0, lower=-0.001, upper=0.001, n=5000, baseline=champion)
+        measurements = measured or ((GOOD_AUC, difference) if champion else (GOOD_AUC,))
+        evidence = Evidence(model.digest, of_bytes(b"holdout"), measurements)
+        request = JudgeRequest(
+            FACTORY, policy, evidence, model, (self.report(model),), target=TARGET, champion=champion, **options
+        )
+        return self.keeper.judge(request)
+
+    def release(self, model: Manifest, **facts: object) -> Manifest:
+        values = {
+            "factory": FACTORY,
+            "model_name": "late",
+            "target": TARGET,
+            "predecessor": self.keeper.serving("late", TARGET),
+            "initiators": ("al",),
+            "plan": of_bytes(b"plan"),
+            "environment": of_bytes(b"environment"),
+            "declaration": self.declaration(),
+            "latency_ns": 20_000_000,
+            "root_version": self.root.version,
+        }
+        inputs = (Input("model", model.digest), Input("report", self.report(model).digest))
+        return Manifest("release", (), "", inputs, "", to_json(ReleaseFacts(**(values | facts))))
+
+    def release_request(self, release: Manifest, policy: Policy = RELEASE, target: str = TARGET) -> JudgeRequest:
+        evidence = Evidence(release.digest, of_bytes(b"lineage"), (Measurement("lineage.closed", 1.0, n=1),))
+        champion = self.keeper.champion("late", target)
+        return JudgeRequest(FACTORY, policy, evidence, release, target=target, champion=champion)
+
+    def judge_release(self, release: Manifest, policy: Policy = RELEASE, target: str = TARGET):
+        return self.keeper.judge(self.release_request(release, policy, target))
+
+    def the(self, name: str) -> Manifest:
+        """The manifest of one part of the chain."""
+        return self.database.manifests.get(getattr(self.made, name))
+
+    def signoff(self, who: str, decision: str = "approve", *, role: str = "operations", **changes: object):
+        """A person's sealed sign-off for the release of this world; `changes` name another question or time."""
+        key = changes.pop("key", who)
+        question = changes.pop("question", None) or self.release_request(self.the("release")).question()
+        signoff = SignOff(
+            domain=DOMAIN,
+            factory=question.factory,
+            gate=question.gate,
+            target=question.target,
+            decision=decision,
+            evidence=question.evidence,
+            policy=question.policy,
+            role=role,
+            reason="looked at the report",
+            time_ns=int(str(changes.pop("time_ns", self.clock.now_ns()))),
+        )
+        return seal(signoff_statement(question, signoff), load_signer(self.home.key(key)))
+
+    def approve(self, who: str = "bo", decision: str = "approve", **changes: object) -> str:
+        return self.keeper.sign_off(self.signoff(who, decision, **changes))
+
+    def build_bound(self, weights: bytes = b"weights", rows: bytes = b"rows") -> "World":
+        """From a batch to a bound release; nobody has signed off yet."""
+        batch = self.batch(rows)
+        judged = self.judge_data(batch)
+        self.made.batch, self.made.dataset = batch.digest, judged.published
+        model = self.model(weights)
+        self.made.model = model.digest
+        self.judge_training(model)
+        self.judge_model(model)
+        self.made.report = self.report(model).digest
+        self.made.release = self.keeper.bind(self.release(model))
+        return self
+
+    def build_approved(self) -> "World":
+        """And a person has signed off, and the release gate has passed."""
+        self.approve()
+        self.judge_release(self.the("release"))
+        return self
+
+    def admit(self):
+        receipt = self.keeper.admit(self.made.release, TARGET)
+        self.made.bundle = receipt.bundle
+        return receipt
+
+    def trust(self, **changes: object) -> Trust:
+        return replace(Trust(self.home.pinned(), verifier, self.keeper.revoked(), self.record.remembered()), **changes)
+
+    def load(self, target: str = TARGET, **changes: object):
+        """What a server does: only the store, the bundle and what was pinned; no database."""
+        bundle = read_bundle(self.blobs.read(self.made.bundle))
+        return check_bundle(bundle, target, self.blobs.read, self.trust(**changes))
+
+    def log_keys(self):
+        return log_verifiers(self.root, verifier)
+
+
+def refusal(action) -> str:
+    """The code of the refusal that an action ends in; empty when it does not."""
+    try:
+        action()
+    except AndonError as error:
+        return error.code
+    return ""
