@@ -245,17 +245,19 @@ d.close()
 def test_a_forked_child_opens_its_own_connection(database):
     with database.units.begin() as unit:
         database.refs.move(unit, "a", None, A, 1)
+        inherited = unit.connection.connection.driver_connection
     child = os.fork()
     if child == 0:
         status = 1
         try:
             with database.units.begin() as unit:
                 database.refs.move(unit, "a", A, A, 2)
-            status = 0
+                status = 2 if unit.connection.connection.driver_connection is inherited else 0
         finally:
             os._exit(status)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     with database.units.begin() as unit:
+        assert unit.connection.connection.driver_connection is inherited
         assert database.refs.move(unit, "a", A, A, 3).sequence == 3
 
 
