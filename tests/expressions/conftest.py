@@ -165,6 +165,92 @@ def bits(value):
     return struct.pack("<d", value) if isinstance(value, float) else (type(value), value)
 
 
+MINUTE, HOUR, DAY = 60 * 10**9, 3600 * 10**9, 86_400 * 10**9
+SPINE = {"id": INT, "asked": TIME, "place": CATEGORY, "who": INT}
+EVENTS = {"place": CATEGORY, "who": INT, "at": TIME, "amount": INT, "cents": FIXED, "level": FLOAT}
+
+
+def plan_nodes():
+    """One feature of each kind of join, over several lengths, filters and keys, and some that compute with them."""
+    theirs = {name: tree.column("Event", name, each) for name, each in EVENTS.items()}
+    ours = {name: tree.column("Ask", name, each) for name, each in SPINE.items()}
+    place = tree.apply("eq", theirs["place"], ours["place"])
+    who = tree.apply("eq", ours["who"], theirs["who"])
+    both = tree.apply("and", who, place)
+    where = tree.apply("gt", theirs["amount"], tree.literal(0, INT))
+    window = {"event_time": "at", "match": place}
+    nodes = {
+        "n_1h": tree.apply("count", theirs["amount"], over_ns=HOUR, **window),
+        "n_20m_who": tree.apply("count", theirs["level"], over_ns=20 * MINUTE, event_time="at", match=who),
+        "n_1d_some": tree.apply("count", theirs["place"], over_ns=DAY, where=where, **window),
+        "sum_1d": tree.apply("sum", theirs["amount"], over_ns=DAY, **window),
+        "sum_20d_both": tree.apply("sum", theirs["cents"], over_ns=20 * DAY, event_time="at", match=both),
+        "mean_3h": tree.apply("mean", theirs["amount"], over_ns=3 * HOUR, **window),
+        "mean_1d": tree.apply("mean", theirs["cents"], over_ns=DAY, **window),
+        "last_3h": tree.apply("last", theirs["level"], within_ns=3 * HOUR, **window),
+        "last_10d": tree.apply("last", theirs["amount"], within_ns=10 * DAY, event_time="at", match=both),
+        "last_place": tree.apply("last", theirs["place"], within_ns=DAY, event_time="at", match=who),
+        "known": tree.apply("lookup", theirs["amount"], match=both),
+        "known_at": tree.apply("lookup", theirs["level"], match=who, where=where),
+    }
+    nodes["change"] = tree.apply("sub", nodes["mean_3h"], nodes["mean_1d"])
+    nodes["share"] = tree.apply("div", nodes["last_3h"], tree.apply("to_float", nodes["n_1h"]))
+    nodes["asked_by"] = tree.apply("fill_null", ours["who"], tree.literal(-1, INT))
+    return nodes
+
+
+def _near(step, low, high):
+    """Moments that often fall on one another and on the steps of windows."""
+    return st.integers(low, high).map(lambda n: n * step)
+
+
+_MOMENT = _near(5 * MINUTE, 0, 60) | _near(HOUR, 0, 60) | _near(HOUR, 0, 600) | st.integers(0, 3 * DAY)
+_EVENT = st.fixed_dictionaries(
+    {
+        "place": st.sampled_from(["x", "y"]) | st.none(),
+        "who": st.integers(0, 1),
+        "at": _MOMENT,
+        "late": st.sampled_from([0, 1, -HOUR, 5 * MINUTE, HOUR, 30 * DAY]) | _near(5 * MINUTE, 0, 30),
+        "amount": st.integers(-5, 5) | st.none(),
+        "cents": st.integers(-500, 500),
+        "level": st.sampled_from([0.5, 0.1, -0.0, math.nan, math.inf]) | st.none(),
+        "object": st.sampled_from(["sha256:a", "sha256:b"]),
+    }
+)
+_ASK = st.fixed_dictionaries(
+    {"place": st.sampled_from(["x", "y", "z"]) | st.none(), "who": st.integers(0, 2), "asked": _MOMENT}
+)
+
+
+def history_frame(events):
+    """Events as a published dataset."""
+    moment = pl.Datetime("ns", "UTC")
+    schema = {"place": pl.String, "who": pl.Int64, "at": pl.Int64, "amount": pl.Int64, "cents": pl.Int64}
+    rows = [{**event, "_known_at": event["at"] + event["late"], "_row": row} for row, event in enumerate(events)]
+    schema |= {"level": pl.Float64, "_known_at": pl.Int64, "object": pl.String, "_row": pl.Int64}
+    frame = pl.DataFrame(rows, schema=schema, strict=True).rename({"object": "_object"})
+    return frame.with_columns(pl.col("at", "_known_at").cast(moment))
+
+
+def ask_frame(asks):
+    """Questions as a spine."""
+    rows = [{**ask, "id": number} for number, ask in enumerate(asks)]
+    frame = pl.DataFrame(rows, schema={"id": pl.Int64, "asked": pl.Int64, "place": pl.String, "who": pl.Int64})
+    return frame.with_columns(pl.col("asked").cast(pl.Datetime("ns", "UTC")))
+
+
+@pytest.fixture(scope="session")
+def history():
+    """Random two-time data with late rows, and a plan that joins it in every way."""
+    return SimpleNamespace(
+        events=st.lists(_EVENT, max_size=25),
+        asks=st.lists(_ASK, max_size=12),
+        frame=history_frame,
+        spine=ask_frame,
+        nodes=plan_nodes(),
+    )
+
+
 @pytest.fixture(scope="session")
 def make():
     """The strategies and helpers of this file."""

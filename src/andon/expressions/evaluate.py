@@ -1,0 +1,142 @@
+"""Evaluates a feature plan for many questions at once: as many rows out as in, in the same order."""
+
+from collections.abc import Mapping, Sequence
+
+import polars as pl
+
+from andon.expressions.asof import look_back, look_up
+from andon.expressions.events import EVENT, KNOWN, check_columns, key_names, read_events, value_names
+from andon.expressions.frame import compile_frame, dtype_of
+from andon.expressions.functions import TIME, WINDOWS
+from andon.expressions.joins import Join, Rows, read_join
+from andon.expressions.plan import FeaturePlan, check_expression, hidden, spine_columns, without_joins
+from andon.expressions.tree import Node, joins_of, refuse
+from andon.expressions.windows import aggregate
+
+Tables = Mapping[str, pl.LazyFrame]
+
+
+def evaluate(plan: FeaturePlan, spine: pl.DataFrame, tables: Tables) -> pl.DataFrame:
+    """The features of every row of the spine, from what was known before the moment it asks.
+
+    Args:
+        plan: What to compute, with everything learned that has to be.
+        spine: The rows that ask.
+        tables: Published datasets by contract, with `_known_at`, `_object` and `_row`.
+
+    Returns:
+        One row for each row of the spine, in its order; one column for each feature.
+
+    Raises:
+        InputError: The plan is not fitted, a column is missing or of another type, a row does not say when it asks, or
+            a sum does not fit into 64 bits.
+    """
+    needs = {name: dtype_of(type_) for name, type_ in plan.needs.items()}
+    check_columns(plan.spine, spine.schema, {plan.asked: dtype_of(TIME), **needs})
+    asked = spine[plan.asked].to_physical()
+    if asked.null_count():
+        raise refuse("no-time", "A row does not say when it asks.", f"{plan.spine}.{plan.asked}", "null")
+    questions = _questions(spine, list(needs), asked)
+    joined, _ = _joined(questions, plan.joins, plan.spine, tables)
+    names = hidden(plan.joins)
+    features = [compile_frame(without_joins(node, names), _column).alias(name) for name, node in plan.features]
+    return pl.concat([questions, joined], how="horizontal").sort("_i").select(features)
+
+
+def evaluate_label(node: Node, spine_name: str, spine: pl.DataFrame, tables: Tables, as_of_ns: int) -> pl.DataFrame:
+    """The label of every row of the spine, from what was known before `as_of_ns`, whenever the row asked.
+
+    Args:
+        node: The label; its joins are lookups.
+        spine_name: Name of the contract of the spine's rows.
+        spine: The rows.
+        tables: Published datasets by contract, with `_known_at`, `_object` and `_row`.
+        as_of_ns: Nanoseconds since 1970.
+
+    Returns:
+        `label`, and `_label_known_at`: when the last row it needed became known, null where there is no label.
+
+    Raises:
+        InputError: The label joins in another way, or a column is missing or of another type.
+    """
+    check_expression("label", node, spine_name)
+    joins = joins_of(node)
+    if any(join.op != "lookup" for join in joins):
+        fix = "Write Other.column.lookup(match=...)."
+        raise refuse("label", "A label is looked up.", "label", ", ".join(join.op for join in joins), fix)
+    needs = {name: dtype_of(type_) for name, type_ in spine_columns(node, spine_name).items()}
+    check_columns(spine_name, spine.schema, needs)
+    asked = pl.Series("_t", [as_of_ns], dtype=pl.Int64).new_from_index(0, len(spine))
+    questions = _questions(spine, list(needs), asked)
+    joined, known = _joined(questions, joins, spine_name, tables)
+    label = compile_frame(without_joins(node, hidden(joins)), _column).alias("label")
+    latest = pl.max_horizontal(known.columns) if joins else pl.lit(None, dtype=pl.Int64)
+    both = pl.concat([questions, joined, known], how="horizontal").sort("_i").select(label, latest.alias("_at"))
+    at = pl.when(pl.col("label").is_not_null()).then(pl.col("_at")).cast(dtype_of(TIME))
+    return both.select("label", at.alias("_label_known_at"))
+
+
+def _questions(spine: pl.DataFrame, columns: Sequence[str], asked: pl.Series) -> pl.DataFrame:
+    """The spine's columns that are read, by the moment of asking (`_t`), with the place in the spine (`_i`)."""
+    frame = spine.select(columns) if columns else pl.DataFrame(height=len(spine))
+    return frame.with_columns(asked.alias("_t"), pl.int_range(len(spine), eager=True).alias("_i")).sort("_t", "_i")
+
+
+def _joined(
+    questions: pl.DataFrame, joins: Sequence[Node], spine: str, tables: Tables
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The results of joins, and for lookups when the row that was found became known (`_known0`...)."""
+    names = hidden(tuple(joins))
+    groups: dict[Rows, dict[Node, Join]] = {}
+    for node in joins:
+        join = read_join(node, spine)
+        groups.setdefault(join.rows, {})[node] = join
+    results: dict[str, pl.Series] = {}
+    known: dict[str, pl.Series] = {}
+    for number, (rows, group) in enumerate(groups.items()):
+        values = value_names(tuple(dict.fromkeys(join.value for join in group.values())))
+        keyed, events = _keyed(questions, rows, read_events(rows, tuple(values), tables))
+        named = {names[node]: join for node, join in group.items()}
+        windows = {name: join for name, join in named.items() if join.op in WINDOWS}
+        if windows:
+            results |= aggregate(keyed, events, windows, values).to_dict()
+        if any(join.op == "lookup" for join in named.values()):
+            found = look_up(keyed, events)
+            known[f"_known{number}"] = found[KNOWN]
+            results |= {name: found[values[join.value]] for name, join in named.items() if join.op == "lookup"}
+        if any(join.op == "last" for join in named.values()):
+            results |= _last(keyed, events, named, values)
+    typed = {names[node]: _typed(results[names[node]], node) for node in joins}
+    return pl.DataFrame(typed, height=len(questions)), pl.DataFrame(known, height=len(questions))
+
+
+def _last(
+    keyed: pl.DataFrame, events: pl.DataFrame, joins: Mapping[str, Join], values: Mapping[Node, str]
+) -> dict[str, pl.Series]:
+    """The newest events, except those that are too old for their join."""
+    found = look_back(keyed, events).with_columns(keyed["_t"])
+    results = {}
+    for name, join in joins.items():
+        if join.op == "last":
+            recent = pl.col("_t").cast(pl.Int128) - pl.col(EVENT) <= join.length_ns
+            results[name] = found.select(pl.when(recent).then(pl.col(values[join.value]))).to_series()
+    return results
+
+
+def _keyed(questions: pl.DataFrame, rows: Rows, events: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Questions and events with one number (`_key`) for each different key; only events that somebody asks for."""
+    theirs = key_names(rows)
+    ours = questions.select(
+        "_t", *(pl.col(name).to_physical().alias(key) for name, key in zip(rows.ours, theirs, strict=True))
+    )
+    keys = ours.select(theirs).unique().drop_nulls().with_row_index("_key").with_columns(pl.col("_key").cast(pl.Int64))
+    keyed = ours.join(keys, on=theirs, how="left", maintain_order="left").select("_key", "_t")
+    return keyed, events.join(keys, on=theirs, how="inner").drop(theirs)
+
+
+def _typed(result: pl.Series, node: Node) -> pl.Series:
+    return result.cast(dtype_of(node.type)) if node.type == TIME else result
+
+
+def _column(contract: str, column: str) -> str:  # noqa: ARG001  # names of joins begin with _, of columns never
+    return column

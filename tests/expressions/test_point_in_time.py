@@ -1,0 +1,80 @@
+"""Joins see what was known strictly before the question, against plain Python that looks at every row."""
+
+import polars as pl
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from andon.expressions.evaluate import evaluate
+from andon.expressions.joins import read_join
+from andon.expressions.plan import FeaturePlan
+
+_QUIET = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large]
+_JOINED = ("count", "sum", "mean", "last", "lookup")
+
+
+def _hop(length):
+    hour = 3600 * 10**9
+    return hour // 12 if length < 12 * hour else hour if length < 12 * 24 * hour else 24 * hour
+
+
+def _brute(node, ask, events):
+    """What a join gives, from the words of the documentation and no shortcut."""
+    join = read_join(node, "Ask")
+    column = join.value.text("name")
+    rows = [
+        {**event, "known": event["at"] + event["late"], "row": row, "level": _null(event["level"])}
+        for row, event in enumerate(events)
+        if all(ask[o] is not None and ask[o] == event[t] for o, t in zip(join.rows.ours, join.rows.theirs, strict=True))
+    ]
+    if join.rows.where is not None:
+        rows = [row for row in rows if row["amount"] is not None and row["amount"] > 0]
+    asked = ask["asked"]
+    rows = [row for row in rows if row["known"] < asked]
+    if join.op == "lookup":
+        best = max(rows, key=lambda r: (r["known"], r["object"], r["row"]), default=None)
+        return best and best[column]
+    rows = [row for row in rows if row["at"] < asked]
+    if join.op == "last":
+        rows = [row for row in rows if row["at"] >= asked - join.length_ns]
+        best = max(rows, key=lambda r: (r["at"], r["known"], r["object"], r["row"]), default=None)
+        return best and best[column]
+    start = (asked - join.length_ns) // _hop(join.length_ns) * _hop(join.length_ns)
+    values = [row[column] for row in rows if row["at"] >= start and row[column] is not None]
+    if join.op == "count":
+        return len(values)
+    if join.op == "sum":
+        return sum(values)
+    scale = 1.0 / 100 if join.value.type.kind == "fixed" else 1.0
+    return float(sum(values)) / float(len(values)) * scale if values else None
+
+
+def _null(value):
+    return None if value is None or value != value else value
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=_QUIET)
+@given(data=st.data())
+def test_every_join_gives_what_looking_at_every_row_gives(history, make, data):
+    """One row too many in a training set is a leak; one too few is a model that never saw its data."""
+    events, asks = data.draw(history.events), data.draw(history.asks)
+    plan = FeaturePlan("Ask", "asked", tuple((n, node) for n, node in history.nodes.items() if node.op in _JOINED))
+    found = evaluate(plan, history.spine(asks), {"Event": history.frame(events).lazy()})
+    assert found.columns == list(plan.names)
+    assert len(found) == len(asks)
+    for ask, row in zip(asks, found.to_dicts(), strict=True):
+        for name, node in plan.features:
+            assert make.bits(row[name]) == make.bits(_brute(node, ask, events)), name
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=_QUIET)
+@given(data=st.data())
+def test_nothing_that_becomes_known_at_or_after_the_question_changes_a_feature(history, data):
+    """This is the promise against leakage: the future may be anything."""
+    events, asks = data.draw(history.events), data.draw(history.asks.filter(len))
+    plan = FeaturePlan("Ask", "asked", tuple(history.nodes.items()))
+    spine, frame = history.spine(asks), history.frame(events)
+    before = evaluate(plan, spine, {"Event": frame.lazy()})
+    for number, ask in enumerate(asks):
+        past = frame.filter(pl.col("_known_at").to_physical() < ask["asked"])
+        alone = evaluate(plan, spine[number : number + 1], {"Event": past.lazy()})
+        assert alone.equals(before[number : number + 1])
