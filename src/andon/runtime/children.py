@@ -1,6 +1,7 @@
 """Work for a child process: user code runs only there, keyless, between an input and an output folder and a pipe."""
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
@@ -45,6 +46,7 @@ class Progress:
     seconds: float
     metrics: Mapping[str, float] = field(default_factory=dict)
 
+    @property
     def text(self) -> str:
         """The progress as a line for people, with an estimate of the time left."""
         parts = [f"step {self.step} of {self.of}" if self.of else f"step {self.step}"]
@@ -59,7 +61,7 @@ class Outcome:
     """What a child left behind.
 
     Attributes:
-        folder: Its output folder; copy what is needed into the store at once, the spool keeps nothing.
+        folder: Its output folder, which stands as long as the context does.
         seconds: How long it took.
         peak_bytes: The most memory it held.
     """
@@ -72,8 +74,8 @@ class Outcome:
 class Children(Protocol):
     """Starts keyless child processes."""
 
-    def run(self, job: Job, on_progress: Callable[[Progress], None]) -> Outcome:
-        """Let a child do a job, and wait for it.
+    def run(self, job: Job, on_progress: Callable[[Progress], None]) -> AbstractContextManager[Outcome]:
+        """Let a child do a job, wait for it, and give what it left; the folder is gone when the context ends.
 
         Raises:
             AndonError: What the child refused, or what the user's code raised, with file and line.

@@ -1,0 +1,67 @@
+"""What a process that runs user code hands to the factory it imported, and what it asks of it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import polars as pl
+
+from andon.contracts.declaration import Declaration
+from andon.contracts.model import Feature, Package
+from andon.kernel.canonical import Json
+from andon.kernel.digest import Digest
+from andon.line.package import Predictor
+
+Report = Callable[[int, int, Mapping[str, float]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class LearningRows:
+    """Rows for a training.
+
+    Attributes:
+        fit: Rows to learn from: features and `label`.
+        tune: Newer rows to be tuned on, with the same columns.
+        classes: Names of the classes in the order of their numbers, for a task of many classes, else empty.
+    """
+
+    fit: pl.DataFrame
+    tune: pl.DataFrame
+    features: tuple[Feature, ...]
+    classes: Sequence[str]
+
+
+@runtime_checkable
+class UserFactory(Protocol):
+    """A factory as `factory.py` declares it: the only way into user code."""
+
+    def declaration(self, folder: Path) -> Declaration:
+        """The whole factory as data.
+
+        Raises:
+            AndonError: Something is missing or contradicts something else.
+        """
+        ...
+
+    def digest_of(self, name: str, folder: Path) -> Digest:
+        """Identity of the code of a source, a model or a measurement, as it is now.
+
+        Raises:
+            AndonError: The factory has nothing of that name, or its code cannot be found.
+        """
+        ...
+
+    def run_source(self, name: str, since_ns: int | None, until_ns: int) -> object:
+        """What a source's function gives for a window of time, in nanoseconds UTC."""
+        ...
+
+    def run_training(
+        self, name: str, rows: LearningRows, params: Mapping[str, Json], seed: int, report: Report
+    ) -> object:
+        """What a model's function gives for rows, parameters and a seed; `report` is told of its progress."""
+        ...
+
+    def run_measure(self, name: str, model: Predictor, package: Package, rows: pl.DataFrame) -> object:
+        """What a team's measurement gives for a packaged model and rows without labels."""
+        ...

@@ -1,0 +1,162 @@
+"""A factory put together: settings in, everything that runs it out."""
+
+import os
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from andon.adapters.files import FileBlobs
+from andon.adapters.keys import Ed25519Signer, load_signer, verifier
+from andon.adapters.sql.database import Database, open_database
+from andon.adapters.trust_folder import FolderRoots, HomeFolder
+from andon.contracts.dataset import contract_from_json
+from andon.contracts.declaration import Declaration
+from andon.contracts.wire import from_json
+from andon.gates.gatekeeper import Gatekeeper
+from andon.gates.keeping import Keeping
+from andon.gates.record import Record, log_verifiers
+from andon.kernel.canonical import loads
+from andon.kernel.clock import Clock, SystemClock
+from andon.kernel.digest import Digest
+from andon.kernel.ids import new_id, system_entropy
+from andon.ledger.log import Ledger
+from andon.line.train.environment import capture_environment
+from andon.runtime.children import Children
+from andon.runtime.line import Line, Records
+from andon.wiring.children import LocalChildren
+from andon.wiring.doors import doors
+from andon.wiring.settings import Settings, load_settings
+from andon.wiring.targets import ServedTargets
+from andon.wiring.trust import GATEKEEPER, LOG, current_root
+
+ENTROPY_BYTES: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A factory's records and gatekeeper, without its code.
+
+    Attributes:
+        log: The key of the ledger.
+    """
+
+    settings: Settings
+    clock: Clock
+    database: Database
+    blobs: FileBlobs
+    home: HomeFolder
+    ledger: Ledger
+    gatekeeper: Gatekeeper
+    gate_key: Ed25519Signer
+    children: Children
+
+    def new_id(self, now_ns: int) -> str:
+        """A fresh id that sorts by time."""
+        return new_id(now_ns, system_entropy(ENTROPY_BYTES))
+
+    def declaration(self, digest: Digest) -> Declaration:
+        """A declaration as it was recorded.
+
+        Raises:
+            AndonError: It is not in the store, or damaged.
+        """
+        return from_json(Declaration, loads(self.blobs.read(digest)))
+
+    def line(self, declaration: Declaration) -> Line:
+        """The line that a declaration declares."""
+        return Line(
+            code=self.settings.code,
+            declaration=declaration,
+            contracts={
+                name: contract_from_json(value)  # type: ignore[arg-type]  # checked by the reader itself
+                for name, value in declaration.contracts.items()
+            },
+            records=Records(
+                units=self.database.units,
+                manifests=self.database.manifests,
+                refs=self.database.refs,
+                runs=self.database.runs,
+                attempts=self.database.attempts,
+                commits=self.database.commits,
+                leases=self.database.leases,
+                blobs=self.blobs,
+            ),
+            children=self.children,
+            gatekeeper=self.gatekeeper,
+            targets=ServedTargets(self.settings, self.blobs, self.database, self.gate_key),
+            loaders=doors(),
+            environment=capture_environment(),
+            clock=self.clock,
+            spool=self.settings.spool,
+            new_id=self.new_id,
+            host=platform.node() or "localhost",
+            pid=os.getpid(),
+        )
+
+
+@contextmanager
+def open_factory(folder: Path) -> Iterator[Opened]:
+    """Open the factory of a folder, and close it after.
+
+    Raises:
+        AndonError: There is none, or its settings, keys, trust root or database are not what they must be.
+    """
+    settings = load_settings(folder)
+    root = current_root(settings)
+    home = HomeFolder(settings.home)
+    settings.spool.mkdir(parents=True, exist_ok=True)
+    clock = SystemClock()
+    database = open_database(f"sqlite:///{settings.database}")
+    try:
+        ledger = Ledger(
+            rows=database.ledger_rows,
+            checkpoints=database.checkpoints,
+            signer=load_signer(home.key(LOG)),
+            origin=f"{settings.id}/{settings.name}",
+            clock=clock,
+            verifiers=log_verifiers(root, verifier),
+        )
+        gate_key = load_signer(home.key(GATEKEEPER))
+        blobs = FileBlobs(settings.store)
+        yield Opened(
+            settings=settings,
+            clock=clock,
+            database=database,
+            blobs=blobs,
+            home=home,
+            ledger=ledger,
+            gatekeeper=_gatekeeper(settings, database, blobs, ledger, gate_key, clock),
+            gate_key=gate_key,
+            children=LocalChildren(settings.spool),
+        )
+    finally:
+        database.close()
+
+
+def _gatekeeper(
+    settings: Settings, database: Database, blobs: FileBlobs, ledger: Ledger, key: Ed25519Signer, clock: Clock
+) -> Gatekeeper:
+    home = HomeFolder(settings.home)
+    record = Record(
+        statements=database.statements,
+        ledger=ledger,
+        signer=key,
+        roots=FolderRoots(settings.trust),
+        fingerprint=home.pinned(),
+        verifier=verifier,
+        memory=home,
+    )
+    return Gatekeeper(
+        Keeping(
+            units=database.units,
+            manifests=database.manifests,
+            refs=database.refs,
+            blobs=blobs,
+            commits=database.commits,
+            record=record,
+            clock=clock,
+        )
+    )
