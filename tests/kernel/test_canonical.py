@@ -163,3 +163,10 @@ def test_json_that_is_not_canonical_is_refused(data):
 def test_what_is_not_json_is_refused(data):
     with pytest.raises(InputError, match="not-json"):
         loads(data)
+
+
+@given(st.floats(min_value=2.0**53, max_value=1e300))
+def test_great_whole_floats_are_read_back_as_they_were_written(value: float) -> None:
+    """A double beyond 2**53 has no point in ECMAScript's notation, and still is one number."""
+    assert loads(dumps(value)) == value
+    assert dumps(loads(dumps(value))) == dumps(value)

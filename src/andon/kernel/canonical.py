@@ -40,7 +40,7 @@ def loads(data: bytes) -> Json:
         InputError: The bytes are not canonical JSON: other spacing, order, number format or a doubled key.
     """
     try:
-        value: Json = json.loads(data)
+        value: Json = json.loads(data, parse_int=_read_integer)
     except (ValueError, RecursionError) as error:
         raise InputError(
             "canonical.not-json",
@@ -56,6 +56,12 @@ def loads(data: bytes) -> Json:
             fix="Write the value with andon.kernel.canonical.dumps.",
         )
     return value
+
+
+def _read_integer(text: str) -> int | float:
+    """An integer, or the double that ECMAScript writes without a point although it is beyond 2**53 - 1."""
+    number = int(text)
+    return number if abs(number) <= _SAFE_INTEGER else float(text)
 
 
 def _write(value: object, parts: list[str], place: str) -> None:
