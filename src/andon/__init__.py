@@ -1,1 +1,59 @@
 """An AI factory: a governed pipeline from raw data to reliable predictions, with gates that bind."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from andon.api.columns import boolean, category, event_time, fixed, integer, known_at, number, rule, time, where
+    from andon.api.contract import Contract
+    from andon.api.criteria import SignOff, accuracy, auc, brier, checks, log_loss, mae, rmse
+    from andon.api.factory import Factory, by_time
+    from andon.api.models import Holdout, Params, Predictor, TrainingSet, Window, progress
+
+__all__ = [
+    "Contract",
+    "Factory",
+    "Holdout",
+    "Params",
+    "Predictor",
+    "SignOff",
+    "TrainingSet",
+    "Window",
+    "accuracy",
+    "auc",
+    "boolean",
+    "brier",
+    "by_time",
+    "category",
+    "checks",
+    "event_time",
+    "fixed",
+    "integer",
+    "known_at",
+    "log_loss",
+    "mae",
+    "number",
+    "progress",
+    "rmse",
+    "rule",
+    "time",
+    "where",
+]
+
+
+def __getattr__(name: str) -> object:
+    """A name of the factory's vocabulary, loaded when it is asked for: importing andon alone loads nothing foreign."""
+    if name not in __all__:
+        raise AttributeError(f"module 'andon' has no attribute {name!r}")
+    from andon.api import columns, contract, criteria, factory, models  # noqa: PLC0415  # only when asked for
+
+    for module in (columns, contract, criteria, factory, models):
+        if name in vars(module):
+            value: object = vars(module)[name]
+            globals()[name] = value
+            return value
+    raise AttributeError(f"module 'andon' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """The names there are, for completion."""
+    return sorted({*globals(), *__all__})

@@ -13,3 +13,11 @@ def caller() -> str:
     while frame is not None and frame.f_code.co_filename.startswith(_OURS):
         frame = frame.f_back
     return f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame is not None else ""
+
+
+def is_interactive() -> bool:
+    """Whether the call comes from a notebook, a prompt or a script, where the same thing may be said again."""
+    frame = inspect.currentframe()
+    while frame is not None and frame.f_code.co_filename.startswith(_OURS):
+        frame = frame.f_back
+    return frame is not None and frame.f_globals.get("__name__") == "__main__"

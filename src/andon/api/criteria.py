@@ -264,12 +264,6 @@ class Checks:
 
 
 checks: Final = Checks()
-ALWAYS: Final[dict[GateKind, tuple[Check, ...]]] = {
-    "data": (checks.schema,),
-    "training": (checks.completed, checks.packaged),
-    "model": (checks.no_leak,),
-    "release": (),
-}
 
 
 def conditions_of(demand: Condition | Check) -> tuple[Condition, ...]:
@@ -301,3 +295,11 @@ def _share(value: float) -> float:
             "criteria.share", "A share is a number from 0 to 1.", place=caller(), found=repr(value), fix="Write 0.05."
         )
     return float(value)
+
+
+ALWAYS: Final[dict[GateKind, tuple[Check, ...]]] = {
+    "data": (checks.schema,),
+    "training": (checks.completed, checks.packaged),
+    "model": (checks.no_leak,),
+    "release": (),
+}

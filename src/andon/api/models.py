@@ -1,6 +1,6 @@
 """What the functions of a factory are given: a window of time, rows to learn from, a model to ask, a word to say."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,8 +16,8 @@ from andon.kernel.errors import UsageError
 from andon.line import package
 from andon.line.features.snapshot import targets
 from andon.line.matrix import Matrix, matrix_of
+from andon.runtime.handed import Report
 
-Report = Callable[[int, int, Mapping[str, float]], None]
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _report: ContextVar[Report | None] = ContextVar("report", default=None)
 

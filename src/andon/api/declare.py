@@ -1,0 +1,266 @@
+"""A factory checked as a whole and turned into a declaration: what is missing is refused where it was written."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from andon.api.calls import digest_of, params_json
+from andon.api.code import code_of
+from andon.api.contract import Contract, contract_value
+from andon.api.criteria import ALWAYS, Check, Condition, SignOff, conditions_of
+from andon.api.registered import Features, Gate, Ingest, Registry, Training
+from andon.contracts.dataset import DatasetContract
+from andon.contracts.declaration import Declaration, FeatureSet, Model, Release, Source
+from andon.contracts.policy import Criterion, GateKind, Policy, SignOffRule
+from andon.expressions.plan import FeaturePlan, check_expression
+from andon.expressions.tree import columns_of, to_json
+from andon.kernel.errors import AndonError, UsageError
+
+_MODEL_GATES: Final[tuple[GateKind, ...]] = ("training", "model", "release")
+_LABELS: Final = ("bool", "category", "int", "fixed", "float")
+_EXAMPLES: Final = {
+    "data": "factory.data_gate({}, require=[checks.schema])",
+    "training": "factory.training_gate({}, require=[checks.converged])",
+    "model": "factory.model_gate({}, require=[auc.lower() >= 0.7])",
+    "release": 'factory.release_gate({}, require=[checks.lineage_closed, SignOff("operations")])',
+}
+
+
+def declaration(registry: Registry, folder: Path) -> Declaration:
+    """The whole factory as data.
+
+    Raises:
+        UsageError: Something is missing or contradicts something else; the place says which line.
+        InputError: Code in the folder cannot be read.
+    """
+    contracts = _contracts(registry)
+    _check_complete(registry)
+    return Declaration(
+        factory=registry.name,
+        owner=registry.owner,
+        purpose=registry.purpose,
+        contracts={name: contract.to_json() for name, contract in contracts.items()},
+        sources=tuple(_source(registry, item, folder) for item in registry.sources.values()),
+        feature_sets=tuple(_feature_set(item, contracts) for item in registry.feature_sets.values()),
+        models=tuple(_model(registry, item, folder) for item in registry.models.values()),
+        gates=tuple(_policy(registry, gate, contracts) for gate in registry.gates.values()),
+        releases=tuple(Release(item.model, item.to, item.latency_ns) for item in registry.deployments.values()),
+        code=dict(code_of(folder)),
+    )
+
+
+def _contracts(registry: Registry) -> dict[str, DatasetContract]:
+    """The contracts of all sources, by name."""
+    found: dict[str, tuple[Ingest, DatasetContract]] = {}
+    for source in registry.sources.values():
+        name = source.contract.__name__
+        if name in found:
+            first = found[name][0]
+            raise _refuse(
+                "doubled-contract",
+                f"The contract {name} has two sources.",
+                source.place,
+                f"{first.name} at {first.place} and {source.name}",
+                "Let one function bring all its rows, or declare a contract for each source.",
+            )
+        found[name] = source, _at(source.contract, source)
+    return {name: contract for name, (_, contract) in found.items()}
+
+
+def _at(contract: type[Contract], source: Ingest) -> DatasetContract:
+    with _placed(source.place):
+        return contract_value(contract, source.owner)
+
+
+def _source(registry: Registry, item: Ingest, folder: Path) -> Source:
+    with _placed(item.place):
+        return Source(
+            item.name, item.contract.__name__, item.owner, item.every_ns, digest_of(registry, item.name, folder)
+        )
+
+
+def _feature_set(item: Features, contracts: dict[str, DatasetContract]) -> FeatureSet:
+    spine = _spine(item, contracts)
+    with _placed(item.place):
+        plan = FeaturePlan(spine.name, spine.event_time or "", tuple((name, value.node) for name, value in item.items))
+        check_expression("label", item.label.node, spine.name)
+    used = {contract for _, value in (*item.items, ("label", item.label)) for contract, _ in columns_of(value.node)}
+    for name in sorted(used - set(contracts)):
+        raise _refuse(
+            "no-source",
+            f"Nothing brings the rows of {name}, which {item.name} needs.",
+            item.place,
+            f"sources of {', '.join(contracts) or 'nothing'}",
+            f'Add a source: @factory.ingest({name}, every="1h").',
+        )
+    for name, value in item.items:
+        if value.node.type.kind == "category":
+            raise _refuse(
+                "not-numeric",
+                f"The feature {name} is a text, and models take numbers.",
+                item.place,
+                f"{item.name}.{name}",
+                f"{name} = {spine.name}.{name}.codes()",
+            )
+    return FeatureSet(
+        name=item.name,
+        spine=spine.name,
+        owner=item.owner,
+        plan=plan.to_json(),
+        label=to_json(item.label.node),
+        label_kind=item.label.node.type.kind,
+        label_within_ns=item.label_within_ns,
+    )
+
+
+def _spine(item: Features, contracts: dict[str, DatasetContract]) -> DatasetContract:
+    name = item.spine.__name__
+    if name not in contracts:
+        raise _refuse(
+            "no-source",
+            f"Nothing brings the rows of {name}, for which {item.name} predicts.",
+            item.place,
+            f"sources of {', '.join(contracts) or 'nothing'}",
+            f'Add a source: @factory.ingest({name}, every="1h").',
+        )
+    spine = contracts[name]
+    if spine.event_time is None:
+        raise _refuse(
+            "no-event-time",
+            f"{name} does not say when each question is asked.",
+            item.place,
+            f"columns {', '.join(column.name for column in spine.columns)}",
+            'Declare one of its columns with event_time(known_after="0s").',
+        )
+    if item.label.node.type.kind not in _LABELS:
+        found = item.label.node.type.kind
+        raise _refuse("label", "A moment cannot be predicted.", item.place, found, "Predict a time difference instead.")
+    return spine
+
+
+def _model(registry: Registry, item: Training, folder: Path) -> Model:
+    with _placed(item.place):
+        measures = [each.name for each in registry.measures.values() if each.model == item.name]
+        return Model(
+            name=item.name,
+            features=item.features,
+            owner=item.owner,
+            tune_ns=item.split.tune_ns,
+            holdout_ns=item.split.holdout_ns,
+            limit_ns=item.limit_ns,
+            params=params_json(item),
+            seed=item.seed,
+            threads=item.threads,
+            function=digest_of(registry, item.name, folder),
+            measures=tuple((name, digest_of(registry, name, folder)) for name in measures),
+        )
+
+
+def _policy(registry: Registry, gate: Gate, contracts: dict[str, DatasetContract]) -> Policy:
+    """A gate's demands and what its kind demands always, each once and in that order."""
+    conditions = [each for check in ALWAYS[gate.kind] for each in check.conditions]
+    for demand in gate.demands:
+        if not isinstance(demand, SignOff):
+            conditions += _checked(registry, gate, demand, contracts)
+    criteria: dict[Criterion, None] = dict.fromkeys(condition.criterion for condition in conditions)
+    signoffs: dict[SignOffRule, None] = dict.fromkeys(d.rule() for d in gate.demands if isinstance(d, SignOff))
+    if not criteria and not signoffs:
+        raise _refuse(
+            "empty-gate",
+            f"The {gate.kind} gate of {gate.subject} demands nothing, so it would pass anything.",
+            gate.place,
+            "require=[]",
+            _EXAMPLES[gate.kind].format(gate.subject),
+        )
+    return Policy(gate.name, gate.owner, tuple(criteria), tuple(signoffs))
+
+
+def _checked(
+    registry: Registry, gate: Gate, demand: Condition | Check, contracts: dict[str, DatasetContract]
+) -> Iterator[Condition]:
+    for condition in conditions_of(demand):
+        text = condition.criterion.text()
+        if gate.kind not in condition.gates:
+            raise _refuse(
+                "wrong-gate",
+                f"{text} is not measured for the {gate.kind} gate.",
+                gate.place,
+                gate.name,
+                f"Move it to factory.{condition.gates[0]}_gate(...).",
+            )
+        if gate.kind != "data" and gate.kind != "release":
+            _check_measured(registry, gate, condition, contracts)
+        yield condition
+
+
+def _check_measured(
+    registry: Registry, gate: Gate, condition: Condition, contracts: dict[str, DatasetContract]
+) -> None:
+    """Refuse a condition on something that nobody will measure for this model."""
+    features = registry.feature_sets[registry.models[gate.subject].features]
+    text, kind = condition.criterion.text(), features.label.node.type.kind
+    if kind not in condition.labels:
+        wanted = " or ".join(sorted(condition.labels))
+        message = f"{text} is not measured for a label of this kind."
+        raise _refuse("wrong-metric", message, gate.place, f"a {kind} label", f"It takes a label that is {wanted}.")
+    name = condition.criterion.metric.removeprefix("factory:")
+    if name != condition.criterion.metric and (
+        name not in registry.measures or registry.measures[name].model != gate.subject
+    ):
+        message = f"{name} does not measure {gate.subject}."
+        raise _refuse("wrong-measure", message, gate.place, text, f"Decorate it with @factory.measure({gate.subject}).")
+    if condition.segment:
+        contract, column = condition.segment
+        spine = contracts[features.spine.__name__]
+        if contract != spine.name or not spine.column(column).segment:
+            segments = ", ".join(each.name for each in spine.columns if each.segment)
+            raise _refuse(
+                "no-segment",
+                f"{contract}.{column} is no segment of {spine.name}, so nothing is measured by it.",
+                gate.place,
+                f"segments {segments or 'none'}",
+                f"Declare it in {spine.name} with segment=True.",
+            )
+
+
+def _check_complete(registry: Registry) -> None:
+    """Every source and model has its gates, and every model a place to go."""
+    if not registry.sources or not registry.models:
+        what = "sources" if not registry.sources else "models"
+        fix = "Add @factory.ingest, @factory.features and @factory.model."
+        raise _refuse("incomplete", f"The factory has no {what}.", registry.place, registry.name, fix)
+    for source in registry.sources.values():
+        _check_gate(registry, "data", source.name, source.place)
+    for model in registry.models.values():
+        for kind in _MODEL_GATES:
+            _check_gate(registry, kind, model.name, model.place)
+        if model.name not in registry.deployments:
+            fix = f'factory.release({model.name}, to="local")'
+            raise _refuse("no-release", f"{model.name} goes nowhere.", model.place, "no release", fix)
+
+
+def _check_gate(registry: Registry, kind: GateKind, subject: str, place: str) -> None:
+    if f"{kind}:{subject}" not in registry.gates:
+        raise _refuse(
+            "no-gate",
+            f"{subject} has no {kind} gate.",
+            place,
+            ", ".join(registry.gates) or "no gates at all",
+            _EXAMPLES[kind].format(subject),
+        )
+
+
+@contextmanager
+def _placed(place: str) -> Iterator[None]:
+    """Say where in the user's code a refusal belongs, where it does not say so itself."""
+    try:
+        yield
+    except AndonError as error:
+        if place not in error.place:
+            error.place = f"{place}, {error.place}" if error.place else place
+        raise
+
+
+def _refuse(what: str, message: str, place: str, found: str, fix: str) -> UsageError:
+    return UsageError(f"factory.{what}", message, place=place, found=found, fix=fix)

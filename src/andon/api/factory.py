@@ -1,0 +1,377 @@
+"""The factory as a data scientist writes it: decorators for code, plain calls for gates and where a model goes."""
+
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import FunctionType
+from typing import Never, Protocol, TypeVar, cast
+
+import polars as pl
+
+from andon.api import calls, declare
+from andon.api.caller import caller, is_interactive
+from andon.api.contract import Contract
+from andon.api.criteria import Bounded, Check, Condition, Demand, SignOff, factory_condition
+from andon.api.models import Holdout, Params, Predictor, TrainingSet, Window, reporting
+from andon.api.registered import (
+    Deployment,
+    Features,
+    Gate,
+    Ingest,
+    Measured,
+    MeasureFunction,
+    Registry,
+    SourceFunction,
+    Split,
+    TrainFunction,
+    Training,
+)
+from andon.api.typed import Expr
+from andon.contracts.declaration import Declaration
+from andon.contracts.model import Package
+from andon.contracts.policy import GateKind, Op
+from andon.kernel.canonical import Json
+from andon.kernel.clock import duration_ns
+from andon.kernel.digest import Digest
+from andon.kernel.errors import UsageError
+from andon.line.package import Predictor as Packaged
+from andon.runtime.handed import LearningRows, Report
+
+
+class ArrowStream(Protocol):
+    """A table of any library that can hand it over as Arrow."""
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """The table as an Arrow stream."""
+        ...
+
+
+Value = TypeVar("Value", Ingest, Features, Training, Measured, Gate, Deployment)
+Source = TypeVar("Source", bound=Callable[[Window], pl.LazyFrame | pl.DataFrame | ArrowStream])
+Train = TypeVar("Train", bound=Callable[[TrainingSet, Never, int], object])
+Class = TypeVar("Class", bound=type)
+
+
+class Measure(Bounded):
+    """A team's own measurement: call it like the function it was, or compare it with a bound for a gate."""
+
+    def __init__(self, function: MeasureFunction, name: str) -> None:
+        self.__wrapped__ = function
+        self.__name__ = name
+        self.__doc__ = function.__doc__
+
+    def __call__(self, model: Predictor, holdout: Holdout) -> float | Mapping[str, float]:
+        """Measure a model on holdout rows."""
+        return self.__wrapped__(model, holdout)
+
+    def condition(self, op: Op, bound: float) -> Condition:
+        """The condition that it is at least (`ge`) or at most (`le`) a bound."""
+        return factory_condition(self.__name__, op, bound)
+
+
+def by_time(*, tune: str, holdout: str) -> Split:
+    """Part rows by time: the newest `holdout` is for judging, the `tune` before it for tuning, the rest for learning.
+
+    Raises:
+        UsageError: One of the two is not a duration, or is nothing.
+    """
+    split = Split(duration_ns(tune), duration_ns(holdout))
+    if not split.tune_ns or not split.holdout_ns:
+        found = f"tune={tune!r}, holdout={holdout!r}"
+        raise _refuse("split", "Both parts need some time.", caller(), found, 'by_time(tune="14d", holdout="21d")')
+    return split
+
+
+class Factory:
+    """One use case: where its data comes from, its models, what their gates demand, and where they go.
+
+    Args:
+        name: Small letters, digits, - and _.
+        owner: Who answers for everything that names no other owner.
+        purpose: What it is for, in a sentence.
+    """
+
+    def __init__(self, name: str, *, owner: str, purpose: str) -> None:
+        self.registered = Registry(name, owner, purpose, caller())
+
+    def __repr__(self) -> str:
+        return f"Factory({self.registered.name!r})"
+
+    def ingest(self, contract: type[Contract], *, every: str, owner: str = "") -> Callable[[Source], Source]:
+        """The decorated function brings the raw rows of a contract for a window of time.
+
+        Args:
+            contract: What its rows are promised to be.
+            every: How often it is asked in scheduled operation, such as `10m`.
+            owner: Who answers for it, if not the factory's owner.
+
+        Raises:
+            UsageError: `every` is no duration, or the name or the contract is taken.
+        """
+        place, every_ns = caller(), duration_ns(every)
+
+        def register(function: Source) -> Source:
+            name = _name(function, place)
+            _put(
+                self.registered.sources,
+                name,
+                Ingest(name, function, contract, every_ns, owner or self.registered.owner, place),
+            )
+            return function
+
+        return register
+
+    def features(
+        self, spine: type[Contract], *, label: Expr, label_within: str, owner: str = ""
+    ) -> Callable[[Class], Class]:
+        """The decorated class has features as attributes, one definition for training and for serving.
+
+        Args:
+            spine: The contract with one row for each thing to predict; its event time is the moment of the question.
+            label: What is predicted. A bool makes a binary task, a category many classes, a number a regression.
+            label_within: How long after the question the label is waited for.
+            owner: Who answers for it, if not the factory's owner.
+
+        Raises:
+            UsageError: The label or an attribute is no expression, or the name is taken.
+        """
+        place, within_ns, answers = caller(), duration_ns(label_within), owner or self.registered.owner
+        given: object = label  # a caller without a type checker may give anything
+        if not isinstance(given, Expr):
+            raise _refuse(
+                "label", "A label is an expression over columns.", place, repr(given), "label=Sale.amount > 0"
+            )
+
+        def register(cls: Class) -> Class:
+            items = tuple(_features(cls, place))
+            known = Features(cls.__name__, spine, label, within_ns, items, answers, place)
+            _put(self.registered.feature_sets, cls.__name__, known)
+            return cls
+
+        return register
+
+    def model(
+        self,
+        features: type,
+        *,
+        split: Split,
+        limit: str = "1h",
+        seed: int = 0,
+        threads: int = 1,
+        owner: str = "",
+    ) -> Callable[[Train], Train]:
+        """The decorated function trains a model: `def name(train: TrainingSet, p: MyParams, seed: int)`.
+
+        Args:
+            features: A class decorated with `features`.
+            split: How rows are parted, from `by_time`.
+            limit: Longest time a training may take.
+            seed: Passed to the function; the same seed gives the same model.
+            threads: How many threads its libraries may start.
+            owner: Who answers for it, if not the factory's owner.
+
+        Raises:
+            UsageError: The features are not this factory's, the function takes something else, or the name is taken.
+        """
+        place, limit_ns = caller(), duration_ns(limit)
+        source = getattr(features, "__name__", repr(features))
+        if source not in self.registered.feature_sets:
+            raise _unknown("features", source, self.registered.feature_sets, place)
+
+        def register(function: Train) -> Train:
+            name = _name(function, place)
+            params = _params(function, place)
+            answers = owner or self.registered.owner
+            training = Training(name, function, source, split, limit_ns, params, seed, threads, answers, place)
+            _put(self.registered.models, name, training)
+            return function
+
+        return register
+
+    def measure(self, model: TrainFunction) -> Callable[[MeasureFunction], Measure]:
+        """The decorated function measures a model on holdout rows without labels; its bound stands in the model gate.
+
+        It returns a finite number, or `{"value": ..., "n": ...}` with the number of rows it rests on.
+
+        Raises:
+            UsageError: The model is not this factory's, or the name is taken.
+        """
+        place, subject = caller(), self._model(model)
+
+        def register(function: MeasureFunction) -> Measure:
+            name = _name(function, place)
+            _put(self.registered.measures, name, Measured(name, function, subject, place))
+            return Measure(function, name)
+
+        return register
+
+    def data_gate(self, *sources: SourceFunction, require: Sequence[Demand], owner: str = "") -> None:
+        """What every batch of these sources must satisfy before it is published; `checks.schema` always.
+
+        Raises:
+            UsageError: A source is not this factory's, or the gate is there twice.
+        """
+        place = caller()
+        for source in sources:
+            name = getattr(source, "__name__", repr(source))
+            if name not in self.registered.sources or self.registered.sources[name].function is not source:
+                raise _unknown("source", name, self.registered.sources, place)
+            answers = owner or self.registered.sources[name].owner
+            self._gate(Gate("data", name, answers, tuple(require), place))
+
+    def training_gate(self, model: TrainFunction, *, require: Sequence[Demand], owner: str = "") -> None:
+        """What a training must satisfy on its tuning rows; `checks.completed` and `checks.packaged` always.
+
+        Raises:
+            UsageError: The model is not this factory's, or the gate is there twice.
+        """
+        self._model_gate("training", model, require, owner)
+
+    def model_gate(self, model: TrainFunction, *, require: Sequence[Demand], owner: str = "") -> None:
+        """What a model must satisfy on holdout rows that it has not seen; `checks.no_leak` always.
+
+        Raises:
+            UsageError: The model is not this factory's, or the gate is there twice.
+        """
+        self._model_gate("model", model, require, owner)
+
+    def release_gate(self, model: TrainFunction, *, require: Sequence[Demand], owner: str = "") -> None:
+        """What a release must satisfy before it may be deployed: checks of its lineage and target, and people.
+
+        Raises:
+            UsageError: The model is not this factory's, or the gate is there twice.
+        """
+        self._model_gate("release", model, require, owner)
+
+    def release(self, model: TrainFunction, *, to: str = "local", latency: str = "100ms") -> None:
+        """Where a model goes once its gates passed.
+
+        Args:
+            model: A function decorated with `model`.
+            to: A target that the trust root knows.
+            latency: How long an answer may take.
+
+        Raises:
+            UsageError: The model is not this factory's, or goes somewhere already.
+        """
+        place = caller()
+        name = self._model(model)
+        _put(self.registered.deployments, name, Deployment(name, to, duration_ns(latency), place))
+
+    def declaration(self, folder: Path) -> Declaration:
+        """The whole factory as data.
+
+        Args:
+            folder: The factory folder, whose code is digested.
+
+        Raises:
+            UsageError: Something is missing or contradicts something else; the place says which line.
+            InputError: Code in the folder cannot be read.
+        """
+        return declare.declaration(self.registered, folder)
+
+    def digest_of(self, name: str, folder: Path) -> Digest:
+        """Identity of the code of a source, a model or a measurement, as it is now.
+
+        Raises:
+            UsageError: The factory has nothing of that name, or its code cannot be found.
+            InputError: Code in the folder cannot be read.
+        """
+        return calls.digest_of(self.registered, name, folder)
+
+    def run_source(self, name: str, since_ns: int | None, until_ns: int) -> object:
+        """What a source's function gives for a window of time, in nanoseconds UTC."""
+        source = calls.found(self.registered.sources, name, "source")
+        return source.function(Window(since_ns, until_ns))
+
+    def run_training(
+        self, name: str, rows: LearningRows, params: Mapping[str, Json], seed: int, report: Report
+    ) -> object:
+        """What a model's function gives for rows, parameters and a seed; `report` is told of its progress."""
+        training = calls.found(self.registered.models, name, "model")
+        reporting(report)
+        function = cast("Callable[[TrainingSet, Params, int], object]", training.function)
+        train = TrainingSet(rows.fit, rows.tune, rows.features, rows.classes)
+        return function(train, calls.params_of(training, params), seed)
+
+    def run_measure(self, name: str, model: Packaged, package: Package, rows: pl.DataFrame) -> object:
+        """What a team's measurement gives for a packaged model and rows without labels."""
+        measured = calls.found(self.registered.measures, name, "measurement")
+        return measured.function(Predictor(model, package.task, package.classes), Holdout(rows, package.features))
+
+    def _model(self, model: TrainFunction) -> str:
+        """The name of a model by its function."""
+        name = getattr(model, "__name__", repr(model))
+        if name not in self.registered.models or self.registered.models[name].function is not model:
+            raise _unknown("model", name, self.registered.models, caller())
+        return name
+
+    def _model_gate(self, kind: GateKind, model: TrainFunction, require: Sequence[Demand], owner: str) -> None:
+        place, name = caller(), self._model(model)
+        self._gate(Gate(kind, name, owner or self.registered.models[name].owner, tuple(require), place))
+
+    def _gate(self, gate: Gate) -> None:
+        demands: tuple[object, ...] = gate.demands  # a caller without a type checker may give anything
+        for demand in demands:
+            if not isinstance(demand, Condition | Check | SignOff):
+                fix = "Write conditions such as auc >= 0.7, checks such as checks.schema, or SignOff(...)."
+                raise _refuse("demand", "This is nothing that a gate can demand.", gate.place, repr(demand), fix)
+        _put(self.registered.gates, gate.name, gate)
+
+
+def _put(table: dict[str, Value], name: str, value: Value) -> None:
+    """Register something; in a notebook it replaces what had the name."""
+    if name in table and not is_interactive():
+        raise _refuse(
+            "duplicate",
+            f"{name} is declared twice.",
+            value.place,
+            f"first at {table[name].place}",
+            "Give each its own name.",
+        )
+    table[name] = value
+
+
+def _name(function: object, place: str) -> str:
+    inner = inspect.unwrap(function) if callable(function) else function
+    if not isinstance(inner, FunctionType) or inner.__name__ == "<lambda>":
+        raise _refuse("function", "Only a function with a name can stand here.", place, repr(inner), "Use def.")
+    return inner.__name__
+
+
+def _features(cls: type, place: str) -> Iterator[tuple[str, Expr]]:
+    for name, value in vars(cls).items():
+        if isinstance(value, Expr):
+            yield name, value
+        elif not (name.startswith("__") and name.endswith("__")):
+            fix = "Define everything else outside of the class."
+            raise _refuse("feature", f"{cls.__name__}.{name} is not an expression.", place, repr(value), fix)
+
+
+def _params(function: object, place: str) -> type[Params]:
+    """The class of a training function's parameters, from the annotation of its second argument."""
+    inner = inspect.unwrap(function) if callable(function) else function
+    given = list(inspect.signature(inner).parameters.values()) if isinstance(inner, FunctionType) else []
+    fix = "def late(train: TrainingSet, p: MyParams, seed: int), with class MyParams(Params): ..."
+    if len(given) != 3 or not isinstance(inner, FunctionType):
+        raise _refuse(
+            "training", "A training takes rows, parameters and a seed.", place, f"{len(given)} arguments", fix
+        )
+    found = given[1].annotation
+    if isinstance(found, str):
+        found = inner.__globals__.get(found, found)
+    if not (isinstance(found, type) and issubclass(found, Params)):
+        raise _refuse("training", "The second argument is annotated with a class of Params.", place, repr(found), fix)
+    return found
+
+
+def _unknown(what: str, name: str, known: Iterable[str], place: str) -> UsageError:
+    names = ", ".join(known) or "none yet"
+    message = f"{name} is no {what} of this factory."
+    return _refuse(
+        "unknown", message, place, f"{what}: {names}", f"Decorate it first, above this line: @factory.{what}."
+    )
+
+
+def _refuse(what: str, message: str, place: str, found: str, fix: str) -> UsageError:
+    return UsageError(f"factory.{what}", message, place=place, found=found, fix=fix)
