@@ -173,7 +173,8 @@ class Follower:
         self._loaded = {release: one for release, one in self._loaded.items() if release in wanted}
         state = self._state.digest
         for release, loaded in self._loaded.items():
-            if (release, state) not in self._prepared:
+            cached = self._prepared.get((release, state))
+            if cached is None or cached.problem:
                 self._prepared[release, state] = self._sources.prepare(loaded, self._state)
         self._prepared = {key: one for key, one in self._prepared.items() if key[0] in wanted and key[1] == state}
 

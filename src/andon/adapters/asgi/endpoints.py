@@ -1,0 +1,193 @@
+"""The endpoints: health and metadata, inference on complete rows, and questions about entities."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, TypeVar
+
+import msgspec
+
+from andon.adapters.asgi.answers import Reply, json_reply, refuse
+from andon.adapters.asgi.tensors import OUTPUT, output_shape, read_matrix, write_outputs
+from andon.adapters.asgi.wire import ENCODER, INFER, PREDICT, InferResponse, PredictResponse
+from andon.contracts.model import Package
+from andon.contracts.prediction import Prediction
+from andon.kernel.clock import iso, parse_iso
+from andon.line.serve.predict import Serving
+from andon.line.serve.route import Route
+
+VERSION: Final = "0.1.0"
+Routes = Mapping[tuple[str, str], Route]
+"""The routes of a server, by factory and model."""
+
+T = TypeVar("T")
+
+
+class Endpoints:
+    """What each path answers; see `dispatch`.
+
+    Args:
+        routes: Every model that is served.
+        most_rows: Rows that one request may hold.
+    """
+
+    def __init__(self, routes: Routes, most_rows: int) -> None:
+        self._routes = routes
+        self._models = {model: route for (_, model), route in routes.items()}
+        self._most_rows = most_rows
+
+    def dispatch(self, method: str, path: str, body: bytes) -> Reply:
+        """Answer one request.
+
+        Raises:
+            AndonError: The request is refused.
+        """
+        parts = path.strip("/").split("/")
+        if parts[0] == "predict" and len(parts) == 3:
+            return self._predict(parts[1], parts[2], _only("POST", method, body))
+        if parts[0] != "v2":
+            raise _unknown_path(path)
+        match parts[1:]:
+            case []:
+                return _get(method, self._server)
+            case ["health", "live"]:
+                return _get(method, lambda: json_reply({"live": True}))
+            case ["health", "ready"]:
+                return _get(method, self._ready)
+            case ["models", model, *rest]:
+                return self._model(model, rest, method, body)
+            case _:
+                raise _unknown_path(path)
+
+    def _model(self, model: str, rest: Sequence[str], method: str, body: bytes) -> Reply:
+        route = self._models.get(model)
+        if route is None:
+            raise _unknown_model(model, sorted(self._models))
+        release, rest = (rest[1], rest[2:]) if len(rest) >= 2 and rest[0] == "versions" else ("", rest)
+        if rest == ["infer"]:
+            body = _only("POST", method, body)
+            return self._infer(model, route, _at(route.follower.serving(), release), body)
+        if rest not in ([], ["ready"]):
+            raise _unknown_path("/".join(rest))
+        _only("GET", method, body)
+        serving = _at(route.follower.serving(), release)
+        if rest:
+            return json_reply({"name": model, "ready": True})
+        return json_reply(_metadata(model, serving))
+
+    def _infer(self, model: str, route: Route, serving: Serving, body: bytes) -> Reply:
+        request = _decode(INFER, body)
+        package = serving.loaded.package
+        matrix = read_matrix(request, [feature.name for feature in package.features], self._most_rows)
+        made = route.answer_rows(matrix, serving)
+        response = InferResponse(
+            model_name=model,
+            model_version=serving.loaded.release,
+            id=made[0].id if request.id is None else request.id,
+            parameters=_parameters(made, serving),
+            outputs=write_outputs(package, [one.outputs for one in made]),
+        )
+        return Reply(200, ENCODER.encode(response), model, serving.loaded.release, len(made))
+
+    def _predict(self, factory: str, model: str, body: bytes) -> Reply:
+        route = self._routes.get((factory, model))
+        if route is None:
+            raise _unknown_model(f"{factory}/{model}", [f"{f}/{m}" for f, m in sorted(self._routes)])
+        serving = route.follower.serving()
+        request = _decode(PREDICT, body)
+        asked_ns = None if request.asked is None else parse_iso(request.asked)
+        made, features = route.answer_entity(request.entity, asked_ns, serving)
+        package = serving.loaded.package
+        prediction, probabilities = _said(package, made.outputs)
+        response = PredictResponse(
+            id=made.id,
+            prediction=prediction,
+            model=made.model,
+            release=made.release,
+            sequence=serving.sequence,
+            asked=iso(made.asked_ns),
+            probabilities=probabilities,
+            features=_shown(features) if request.explain else None,
+        )
+        return Reply(200, ENCODER.encode(response), model, made.release, 1)
+
+    def _server(self) -> Reply:
+        return json_reply({"name": "andon", "version": VERSION, "extensions": []})
+
+    def _ready(self) -> Reply:
+        problems = {model: route.follower.problems() for model, route in self._models.items()}
+        ready = {model: route.follower.peek() is not None for model, route in self._models.items()}
+        is_ready = bool(ready) and all(ready.values())
+        body = {"ready": is_ready, "models": ready, "problems": {k: v for k, v in problems.items() if v}}
+        return json_reply(body, 200 if is_ready else 503)
+
+
+def _at(serving: Serving, release: str) -> Serving:
+    """What serves, if it is the release that was asked for by name."""
+    if release and release != serving.loaded.release:
+        raise refuse(
+            "unknown-version",
+            "This release does not answer now.",
+            release,
+            f"Leave the version out, or ask for {serving.loaded.release}.",
+        )
+    return serving
+
+
+def _metadata(model: str, serving: Serving) -> dict[str, object]:
+    package = serving.loaded.package
+    return {
+        "name": model,
+        "versions": [serving.loaded.release],
+        "platform": f"andon_{package.format}",
+        "inputs": [{"name": feature.name, "datatype": "FP64", "shape": [-1, 1]} for feature in package.features],
+        "outputs": [{"name": OUTPUT, "datatype": "FP64", "shape": output_shape(package)}],
+    }
+
+
+def _parameters(made: Sequence[Prediction], serving: Serving) -> dict[str, str | int]:
+    ids = {"prediction_id": made[0].id} if len(made) == 1 else {"prediction_ids": ",".join(one.id for one in made)}
+    return {
+        **ids,
+        "model": serving.loaded.model,
+        "release": serving.loaded.release,
+        "sequence": serving.sequence,
+    }
+
+
+def _said(package: Package, outputs: Sequence[float]) -> tuple[float | str, dict[str, float] | None]:
+    if package.task != "classes":
+        return outputs[0], None
+    probabilities = dict(zip(package.classes, outputs, strict=True))
+    return max(probabilities, key=lambda name: probabilities[name]), probabilities
+
+
+def _shown(features: Mapping[str, object]) -> dict[str, bool | int | float | str | None]:
+    return {name: value if isinstance(value, bool | int | float | str) else None for name, value in features.items()}
+
+
+def _decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError as error:
+        raise refuse("malformed", "The request has not the form it must have.", str(error), "See the tour.") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise refuse("not-json", "The body of the request is not JSON.", str(error), "Send UTF-8 JSON.") from error
+
+
+def _only(allowed: str, method: str, body: bytes) -> bytes:
+    if method != allowed:
+        raise refuse("method", f"This path takes {allowed} only.", method, f"Send it as {allowed}.")
+    return body
+
+
+def _get(method: str, answer: Callable[[], Reply]) -> Reply:
+    _only("GET", method, b"")
+    return answer()
+
+
+def _unknown_model(model: str, known: Sequence[str]) -> Exception:
+    return refuse("unknown-model", "This server does not serve that model.", model, f"Ask for {', '.join(known)}.")
+
+
+def _unknown_path(path: str) -> Exception:
+    paths = "/v2, /v2/health/ready, /v2/models/MODEL, /v2/models/MODEL/infer, /predict/FACTORY/MODEL, /metrics"
+    return refuse("unknown-path", "There is nothing at this path.", path, f"Ask for one of {paths}.")

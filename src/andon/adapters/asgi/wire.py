@@ -1,0 +1,84 @@
+"""What goes over the wire: typed requests and answers of the Open Inference Protocol and of `/predict`."""
+
+from typing import Final
+
+import msgspec
+
+Data = list[bool | int | float | str | list[bool | int | float | str | None] | None]
+Parameters = dict[str, bool | int | float | str]
+
+
+class RequestInput(msgspec.Struct, forbid_unknown_fields=True):
+    """One tensor of a request."""
+
+    name: str
+    shape: list[int]
+    datatype: str
+    data: Data
+    parameters: Parameters | None = None
+
+
+class RequestOutput(msgspec.Struct, forbid_unknown_fields=True):
+    """One output that is asked for by name."""
+
+    name: str
+    parameters: Parameters | None = None
+
+
+class InferRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """A request for inference."""
+
+    inputs: list[RequestInput]
+    id: str | None = None
+    parameters: Parameters | None = None
+    outputs: list[RequestOutput] | None = None
+
+
+class ResponseOutput(msgspec.Struct):
+    """One tensor of an answer."""
+
+    name: str
+    shape: list[int]
+    datatype: str
+    data: list[float]
+
+
+class InferResponse(msgspec.Struct):
+    """An answer to a request for inference."""
+
+    model_name: str
+    model_version: str
+    id: str
+    parameters: dict[str, str | int]
+    outputs: list[ResponseOutput]
+
+
+class PredictRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """A question about an entity."""
+
+    entity: dict[str, bool | int | float | str | None]
+    asked: str | None = None
+    explain: bool = False
+
+
+class PredictResponse(msgspec.Struct, omit_defaults=True):
+    """The answer to a question about an entity.
+
+    Attributes:
+        prediction: The probability of true, the value, or the most probable class.
+        probabilities: Probability of each class, for a task of many classes.
+    """
+
+    id: str
+    prediction: float | str
+    model: str
+    release: str
+    sequence: int
+    asked: str
+    probabilities: dict[str, float] | None = None
+    features: dict[str, bool | int | float | str | None] | None = None
+
+
+INFER: Final = msgspec.json.Decoder(InferRequest)
+PREDICT: Final = msgspec.json.Decoder(PredictRequest)
+ENCODER: Final = msgspec.json.Encoder()
