@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from andon.contracts.model import Feature
@@ -73,6 +73,7 @@ def test_a_package_survives_its_objects_and_answers_the_same():
     assert np.array_equal(predictor.predict(ROWS), Shift().predict(ROWS))
 
 
+@settings(deadline=None)
 @given(st.integers(0, 51), st.sampled_from([0.25, -1.75]))
 def test_any_bit_of_the_model_that_moves_an_answer_is_caught(bit, shift):
     package, _ = made(Shift(shift))
@@ -195,6 +196,7 @@ def test_an_unknown_format_names_the_ones_there_are():
     assert refusal.value.found == "lightgbm-text"
 
 
+@settings(deadline=None)
 @given(st.integers(1, 80), st.integers(0, 2**32))
 def test_golden_questions_are_real_rows_the_emptiest_ones_and_the_edges(n, seed):
     random = np.random.default_rng(seed)
@@ -231,6 +233,7 @@ ROW = st.fixed_dictionaries(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(ROW, min_size=1, max_size=5))
 def test_one_row_and_a_frame_are_the_same_numbers_bit_for_bit(rows):
     schema = {"b": pl.Boolean, "d": pl.Int64, "f": pl.Float64, "i": pl.Int64, "extra": pl.String}

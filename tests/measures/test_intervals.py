@@ -4,18 +4,20 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
 from andon.measures.intervals import Z95, around, of_logit, of_mean, of_share, t95
 
 
+@settings(deadline=None)
 @given(st.integers(1, 10_000))
 def test_students_t_is_scipys(freedom):
     assert t95(freedom) == pytest.approx(stats.t.ppf(0.975, freedom), abs=3e-4)
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=40))
 def test_the_interval_of_a_mean_is_scipys(values):
     array = np.array(values)
@@ -25,6 +27,7 @@ def test_the_interval_of_a_mean_is_scipys(values):
         assert (interval.lower, interval.upper) == pytest.approx((lower, upper), rel=1e-3, abs=1e-3 * (upper - lower))
 
 
+@settings(deadline=None)
 @given(st.integers(1, 500), st.data())
 def test_the_interval_of_a_share_is_wilsons(n, data):
     count = data.draw(st.integers(0, n))
@@ -34,6 +37,7 @@ def test_the_interval_of_a_share_is_wilsons(n, data):
     assert interval.lower <= interval.value <= interval.upper
 
 
+@settings(deadline=None)
 @given(st.floats(0, 1), st.floats(0, 0.3), st.integers(2, 1000))
 def test_a_logit_interval_stays_between_0_and_1_and_holds_the_value(value, variance, n):
     interval = of_logit(value, variance, n)
@@ -41,6 +45,7 @@ def test_a_logit_interval_stays_between_0_and_1_and_holds_the_value(value, varia
     assert value - 1e-12 <= interval.upper <= 1
 
 
+@settings(deadline=None)
 @given(st.integers(2, 300))
 def test_a_perfect_value_is_bounded_as_if_all_rows_had_agreed(n):
     exact = stats.binomtest(n, n).proportion_ci(0.95, method="exact")

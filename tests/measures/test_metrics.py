@@ -27,6 +27,7 @@ def value(found, metric, where=""):
     return find(found, metric, where).value
 
 
+@settings(deadline=None)
 @given(binary())
 def test_binary_metrics_are_scikit_learns(rows):
     y, p = rows
@@ -41,6 +42,7 @@ def test_binary_metrics_are_scikit_learns(rows):
         assert value(found, "auc") == pytest.approx(oracle.roc_auc_score(y, p))
 
 
+@settings(deadline=None)
 @given(st.integers(2, 50), st.integers(2, 5), st.randoms())
 def test_metrics_of_many_classes_are_scikit_learns(n, classes, random):
     numbers = np.random.default_rng(random.randrange(2**32))
@@ -50,6 +52,7 @@ def test_metrics_of_many_classes_are_scikit_learns(n, classes, random):
     assert value(found, "accuracy") == pytest.approx(oracle.accuracy_score(y, p.argmax(axis=1)))
 
 
+@settings(deadline=None)
 @given(arrays.arrays(np.float64, st.tuples(st.integers(1, 40), st.just(2)), elements=st.floats(-1e5, 1e5)))
 def test_regression_metrics_are_scikit_learns(rows):
     found = measure("regression", rows[:, 0], rows[:, 1])
@@ -57,6 +60,7 @@ def test_regression_metrics_are_scikit_learns(rows):
     assert value(found, "mae") == pytest.approx(oracle.mean_absolute_error(rows[:, 0], rows[:, 1]))
 
 
+@settings(deadline=None)
 @given(binary(least=4))
 def test_delongs_variance_is_that_of_all_pairs(rows):
     """The definition, pair by pair: O(n*m), without ranks."""
@@ -70,6 +74,7 @@ def test_delongs_variance_is_that_of_all_pairs(rows):
     assert area.variance == pytest.approx(expected, abs=1e-12)
 
 
+@settings(deadline=None)
 @given(binary(least=2), st.floats(0.1, 5))
 def test_the_area_under_the_curve_sees_only_the_order(rows, power):
     y, p = rows
@@ -80,6 +85,7 @@ def test_the_area_under_the_curve_sees_only_the_order(rows, power):
     assert area_under_curve(y, -p).value == pytest.approx(1 - area)
 
 
+@settings(deadline=None)
 @given(binary(least=2), st.randoms())
 def test_bounds_hold_the_value_and_the_order_of_rows_does_not_matter(rows, random):
     y, p = rows
@@ -93,6 +99,7 @@ def test_bounds_hold_the_value_and_the_order_of_rows_does_not_matter(rows, rando
             assert one.value <= one.upper + 1e-12
 
 
+@settings(deadline=None)
 @given(binary(least=1), st.data())
 def test_every_row_is_in_exactly_one_slice_of_a_column(rows, data):
     y, p = rows
@@ -107,7 +114,7 @@ def test_every_row_is_in_exactly_one_slice_of_a_column(rows, data):
         assert m.value == pytest.approx(np.mean((y - p)[rows_of] ** 2))
 
 
-@settings(max_examples=15)
+@settings(max_examples=15, deadline=None)
 @given(st.integers(0, 2**32))
 def test_a_model_does_not_differ_from_itself(seed):
     random = np.random.default_rng(seed)
@@ -119,6 +126,7 @@ def test_a_model_does_not_differ_from_itself(seed):
         assert (m.metric, m.baseline) == (f"{metric}.difference", CHAMPION)
 
 
+@settings(deadline=None)
 @given(binary(least=8), st.randoms())
 def test_a_difference_is_new_minus_champion_and_turns_around(rows, random):
     y, new = rows

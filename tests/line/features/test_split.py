@@ -4,7 +4,7 @@ from random import Random
 
 import polars as pl
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from andon.kernel.errors import InputError
@@ -59,6 +59,7 @@ def histories(draw):
     return asked, label, known, spec(**times, as_of_ns=random.randrange(50, 90) * HOUR)
 
 
+@settings(deadline=None)
 @given(histories())
 def test_counts_add_up_and_every_row_is_where_plain_python_puts_it(history):
     asked, label, known, wanted = history
@@ -84,6 +85,7 @@ def test_counts_add_up_and_every_row_is_where_plain_python_puts_it(history):
             assert part == ("tune" if a > start - wanted.tune_ns else "fit")
 
 
+@settings(deadline=None)
 @given(histories())
 def test_nothing_a_model_learns_from_was_known_after_the_first_holdout_question(history):
     asked, label, known, wanted = history
@@ -163,6 +165,7 @@ def test_a_models_own_process_gets_no_holdout_label_and_nothing_to_find_it_by():
     assert not held & set(frames_.fit["_row_id"]) | held & set(frames_.tune["_row_id"])
 
 
+@settings(deadline=None)
 @given(st.permutations(range(50)))
 def test_the_order_rows_arrive_in_changes_nothing(order):
     spine, labels = steady()

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from andon.contracts.evidence import find
@@ -139,6 +139,7 @@ def test_answers_far_worse_than_a_constant_are_no_convergence():
     assert verdict(p=np.full(len(y), math.nan)).value == 0
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32), st.sampled_from(["binary", "regression", "classes"]))
 def test_the_constant_answer_is_the_best_constant_on_its_own_rows(seed, task):
     random = np.random.default_rng(seed)
