@@ -33,6 +33,16 @@ def found(table: Mapping[str, Value], name: str, what: str) -> Value:
     return table[name]
 
 
+def registered_of(registry: Registry, name: str) -> Ingest | Training | Measured:
+    """The source, model or measurement of that name.
+
+    Raises:
+        UsageError: There is none.
+    """
+    known: dict[str, Ingest | Training | Measured] = {**registry.sources, **registry.models, **registry.measures}
+    return found(known, name, "function")
+
+
 def digest_of(registry: Registry, name: str, folder: Path) -> Digest:
     """Identity of the code of a source, a model or a measurement, as it is now.
 
@@ -40,8 +50,7 @@ def digest_of(registry: Registry, name: str, folder: Path) -> Digest:
         UsageError: The factory has nothing of that name, or its code cannot be found.
         InputError: Code in the folder cannot be read.
     """
-    functions: dict[str, Ingest | Training | Measured] = {**registry.sources, **registry.models, **registry.measures}
-    function = inspect.unwrap(found(functions, name, "function").function)
+    function = inspect.unwrap(registered_of(registry, name).function)
     path = inspect.getsourcefile(function)
     scope: Mapping[str, object] = getattr(function, "__globals__", {})
     registries = [each for each, value in scope.items() if isinstance(getattr(value, "registered", None), Registry)]

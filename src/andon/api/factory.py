@@ -279,6 +279,14 @@ class Factory:
         """
         return calls.digest_of(self.registered, name, folder)
 
+    def place_of(self, name: str) -> str:
+        """File and line where a source, a model or a measurement is declared.
+
+        Raises:
+            UsageError: The factory has nothing of that name.
+        """
+        return calls.registered_of(self.registered, name).place
+
     def run_source(self, name: str, since_ns: int | None, until_ns: int) -> object:
         """What a source's function gives for a window of time, in nanoseconds UTC."""
         source = calls.found(self.registered.sources, name, "source")

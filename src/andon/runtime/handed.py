@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 import polars as pl
 
 from andon.contracts.declaration import Declaration
-from andon.contracts.model import Feature, Package
+from andon.contracts.model import Feature, Package, Task
 from andon.kernel.canonical import Json
 from andon.kernel.digest import Digest
 from andon.line.package import Predictor
@@ -52,6 +52,14 @@ class UserFactory(Protocol):
         """
         ...
 
+    def place_of(self, name: str) -> str:
+        """File and line where a source, a model or a measurement is declared.
+
+        Raises:
+            AndonError: The factory has nothing of that name.
+        """
+        ...
+
     def run_source(self, name: str, since_ns: int | None, until_ns: int) -> object:
         """What a source's function gives for a window of time, in nanoseconds UTC."""
         ...
@@ -65,3 +73,51 @@ class UserFactory(Protocol):
     def run_measure(self, name: str, model: Predictor, package: Package, rows: pl.DataFrame) -> object:
         """What a team's measurement gives for a packaged model and rows without labels."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class ReadArguments:
+    """Arguments of the verb `read`.
+
+    Attributes:
+        function: Digest of the source's code as it was declared; empty where any is fine.
+        since_ns: From when rows are asked for, inclusive; `None` means from the beginning.
+        until_ns: Until when, exclusive.
+    """
+
+    source: str
+    function: Digest
+    since_ns: int | None
+    until_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class TrainArguments:
+    """Arguments of the verb `train`.
+
+    Attributes:
+        function: Digest of the model's code as it was declared.
+        classes: Names of the classes in the order of their numbers, for a task of many classes, else empty.
+        plan: Feature plan with all fitted constants, which goes into the package.
+    """
+
+    model: str
+    function: Digest
+    task: Task
+    features: tuple[Feature, ...]
+    classes: tuple[str, ...]
+    plan: Mapping[str, Json]
+    params: Mapping[str, Json]
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureArguments:
+    """Arguments of the verb `measure`.
+
+    Attributes:
+        measures: The team's measurements by name, with the digest of their code as it was declared.
+    """
+
+    model: str
+    measures: Mapping[str, Json]

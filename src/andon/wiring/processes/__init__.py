@@ -1,0 +1,1 @@
+"""The entry points of andon's processes."""
