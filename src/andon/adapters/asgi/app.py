@@ -20,12 +20,13 @@ class App:
     """Answers HTTP requests with the routes of one worker.
 
     Args:
-        routes: Every model that is served, by factory and name.
+        factory: The factory whose models are served.
+        routes: Every model that is served, by name.
         metrics: Where requests are counted.
     """
 
-    def __init__(self, routes: Routes, metrics: Metrics) -> None:
-        self._endpoints = Endpoints(routes, MOST_ROWS)
+    def __init__(self, factory: str, routes: Routes, metrics: Metrics) -> None:
+        self._endpoints = Endpoints(factory, routes, MOST_ROWS)
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -15,8 +15,13 @@ from andon.line.serve.predict import Serving
 from andon.line.serve.route import Route
 
 VERSION: Final = "0.1.0"
-Routes = Mapping[tuple[str, str], Route]
-"""The routes of a server, by factory and model."""
+Routes = Mapping[str, Route]
+"""The routes of a worker, by model; models that are promoted for the first time are added while it runs."""
+
+INFER_FORM: Final = (
+    'Send {"inputs": [{"name": "x", "shape": [1, 1], "datatype": "FP64", "data": [0.5]}]}, one input a feature.'
+)
+PREDICT_FORM: Final = 'Send {"entity": {"key": "value"}}; "asked" and "explain" are optional, nothing else is known.'
 
 T = TypeVar("T")
 
@@ -25,13 +30,14 @@ class Endpoints:
     """What each path answers; see `dispatch`.
 
     Args:
+        factory: The factory whose models these are.
         routes: Every model that is served.
         most_rows: Rows that one request may hold.
     """
 
-    def __init__(self, routes: Routes, most_rows: int) -> None:
+    def __init__(self, factory: str, routes: Routes, most_rows: int) -> None:
+        self._factory = factory
         self._routes = routes
-        self._models = {model: route for (_, model), route in routes.items()}
         self._most_rows = most_rows
 
     def dispatch(self, method: str, path: str, body: bytes) -> Reply:
@@ -58,9 +64,9 @@ class Endpoints:
                 raise _unknown_path(path)
 
     def _model(self, model: str, rest: Sequence[str], method: str, body: bytes) -> Reply:
-        route = self._models.get(model)
+        route = self._routes.get(model)
         if route is None:
-            raise _unknown_model(model, sorted(self._models))
+            raise _unknown_model(model, sorted(self._routes))
         release, rest = (rest[1], rest[2:]) if len(rest) >= 2 and rest[0] == "versions" else ("", rest)
         if rest == ["infer"]:
             body = _only("POST", method, body)
@@ -74,7 +80,7 @@ class Endpoints:
         return json_reply(_metadata(model, serving))
 
     def _infer(self, model: str, route: Route, serving: Serving, body: bytes) -> Reply:
-        request = _decode(INFER, body)
+        request = _decode(INFER, body, INFER_FORM)
         package = serving.loaded.package
         matrix = read_matrix(request, [feature.name for feature in package.features], self._most_rows)
         made = route.answer_rows(matrix, serving)
@@ -88,11 +94,11 @@ class Endpoints:
         return Reply(200, ENCODER.encode(response), model, serving.loaded.release, len(made))
 
     def _predict(self, factory: str, model: str, body: bytes) -> Reply:
-        route = self._routes.get((factory, model))
+        route = self._routes.get(model) if factory == self._factory else None
         if route is None:
-            raise _unknown_model(f"{factory}/{model}", [f"{f}/{m}" for f, m in sorted(self._routes)])
+            raise _unknown_model(f"{factory}/{model}", [f"{self._factory}/{one}" for one in sorted(self._routes)])
         serving = route.follower.serving()
-        request = _decode(PREDICT, body)
+        request = _decode(PREDICT, body, PREDICT_FORM)
         asked_ns = None if request.asked is None else parse_iso(request.asked)
         made, features = route.answer_entity(request.entity, asked_ns, serving)
         package = serving.loaded.package
@@ -113,8 +119,9 @@ class Endpoints:
         return json_reply({"name": "andon", "version": VERSION, "extensions": []})
 
     def _ready(self) -> Reply:
-        problems = {model: route.follower.problems() for model, route in self._models.items()}
-        ready = {model: route.follower.peek() is not None for model, route in self._models.items()}
+        routes = dict(self._routes)
+        problems = {model: route.follower.problems() for model, route in routes.items()}
+        ready = {model: route.follower.peek() is not None for model, route in routes.items()}
         is_ready = bool(ready) and all(ready.values())
         body = {"ready": is_ready, "models": ready, "problems": {k: v for k, v in problems.items() if v}}
         return json_reply(body, 200 if is_ready else 503)
@@ -164,13 +171,13 @@ def _shown(features: Mapping[str, object]) -> dict[str, bool | int | float | str
     return {name: value if isinstance(value, bool | int | float | str) else None for name, value in features.items()}
 
 
-def _decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
+def _decode(decoder: msgspec.json.Decoder[T], body: bytes, form: str) -> T:
     try:
         return decoder.decode(body)
     except msgspec.ValidationError as error:
-        raise refuse("malformed", "The request has not the form it must have.", str(error), "See the tour.") from error
+        raise refuse("malformed", "The request has not the form it must have.", str(error), form) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise refuse("not-json", "The body of the request is not JSON.", str(error), "Send UTF-8 JSON.") from error
+        raise refuse("not-json", "The body of the request is not JSON.", str(error), form) from error
 
 
 def _only(allowed: str, method: str, body: bytes) -> bytes:

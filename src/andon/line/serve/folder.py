@@ -37,8 +37,8 @@ class ServeFolder:
 
     @property
     def state(self) -> Path:
-        """The dataset versions that features are read from."""
-        return self.root / "state.json"
+        """The dataset versions that features are read from, the same for all models of the target."""
+        return state_path(self.root.parent)
 
     @property
     def acks(self) -> Path:
@@ -77,6 +77,11 @@ class ServeFolder:
                     fix="Ask again when the other change is done.",
                 )
             yield
+
+
+def state_path(target: Path) -> Path:
+    """Where the folder of a target says which dataset versions its models read."""
+    return target / "state.json"
 
 
 @contextmanager

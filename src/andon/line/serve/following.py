@@ -158,7 +158,7 @@ class Follower:
             tables = kept | tables
         self._tables = {key: table for key, table in tables.items() if key >= min(in_force, self._sequence or in_force)}
         try:
-            self._state = read_state(self._folder)
+            self._state = read_state(self._folder.state)
         except (AndonError, OSError) as error:
             problems.append(f"state.json: {error}")
         return problems

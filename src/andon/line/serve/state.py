@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from andon.contracts.wire import from_json, to_json
 from andon.kernel.canonical import Json, dumps, loads
 from andon.kernel.digest import Digest, of_value
 from andon.kernel.errors import ConflictError
-from andon.line.serve.folder import ServeFolder, hold, replace_file
+from andon.line.serve.folder import hold, replace_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,20 +55,20 @@ class ServingState:
         return {one.name: one.dataset for one in self.datasets}
 
 
-def read_state(folder: ServeFolder) -> ServingState:
-    """What is served; nothing where nothing was published yet.
+def read_state(path: Path) -> ServingState:
+    """What is served, from the file of a target; nothing where nothing was published yet.
 
     Raises:
         InputError: The file is not a state.
     """
     try:
-        data = folder.state.read_bytes()
+        data = path.read_bytes()
     except FileNotFoundError:
         return ServingState()
     return from_json(ServingState, loads(data), "state")
 
 
-def publish_state(folder: ServeFolder, datasets: tuple[ServedDataset, ...]) -> ServingState:
+def publish_state(path: Path, datasets: tuple[ServedDataset, ...]) -> ServingState:
     """Serve these dataset versions from now on, and leave those of other contracts as they are.
 
     Returns:
@@ -78,16 +79,16 @@ def publish_state(folder: ServeFolder, datasets: tuple[ServedDataset, ...]) -> S
         ConflictError: Somebody else is publishing at this moment.
         OSError: The disk is full or refuses; the old state stays.
     """
-    folder.make()
-    with hold(folder.root / "state.lock") as is_held:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with hold(path.with_suffix(".lock")) as is_held:
         if not is_held:
             raise ConflictError(
                 "serve.state-busy",
-                "Somebody else is publishing to this serve folder at this moment.",
-                place=str(folder.state),
+                "Somebody else is publishing to this target at this moment.",
+                place=str(path),
                 fix="Ask again when the other publication is done.",
             )
-        named = {one.name: one for one in (*read_state(folder).datasets, *datasets)}
+        named = {one.name: one for one in (*read_state(path).datasets, *datasets)}
         state = ServingState(tuple(named[name] for name in sorted(named)))
-        replace_file(folder.state, dumps(to_json(state)))
+        replace_file(path, dumps(to_json(state)))
     return state

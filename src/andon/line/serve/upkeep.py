@@ -2,7 +2,6 @@
 
 import json
 import os
-import threading
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
@@ -59,10 +58,8 @@ class Upkeep:
         self._route.log.drain()
         self._say(changed=changed)
 
-    def run(self, stop: threading.Event) -> None:
-        """Do so again and again until told to stop, then close the open batch."""
-        while not stop.wait(PAUSE_S):
-            self.step()
+    def finish(self) -> None:
+        """Close the open batch and say how it ended."""
         self._route.log.drain(close=True)
         self._say(changed=True)
 

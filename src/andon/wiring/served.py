@@ -1,0 +1,232 @@
+"""One worker put together: from the settings of its server to routes that answer."""
+
+import threading
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from andon.adapters.asgi.metrics import Metrics
+from andon.adapters.asgi.records import PackedRecords
+from andon.adapters.files import FileBlobs
+from andon.adapters.keys import verifier
+from andon.adapters.trust_folder import FolderRoots
+from andon.attest.succession import verify_chain
+from andon.contracts.dataset import contract_from_json
+from andon.contracts.release import ReleaseFacts
+from andon.contracts.wire import from_json, to_json
+from andon.expressions.point import Point
+from andon.gates.bundle import Trust, check_bundle, read_bundle
+from andon.kernel.canonical import dumps, loads
+from andon.kernel.clock import SystemClock
+from andon.kernel.digest import Digest, hex_of
+from andon.kernel.errors import InputError
+from andon.kernel.ids import new_id, system_entropy
+from andon.line.ingest.stage import read_dataset
+from andon.line.serve.folder import ServeFolder, hold
+from andon.line.serve.following import Follower, Sources
+from andon.line.serve.loaded import LoadedRelease, load_release
+from andon.line.serve.log import Limits, PredictionLog
+from andon.line.serve.prepare import Preparer
+from andon.line.serve.route import Desk, Route
+from andon.line.serve.routing import OpenTable
+from andon.line.serve.sealing import table_opener
+from andon.line.serve.state import ServingState
+from andon.line.serve.upkeep import PAUSE_S, Upkeep
+from andon.wiring.doors import doors
+
+ENTROPY_BYTES = 8
+LOOK_EVERY = 10
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """All that a server needs to know; it holds no key and never opens the control database.
+
+    Attributes:
+        folder: The target's folder, with one serve folder a model.
+        store: Folder of the immutable objects.
+        trust: Folder of the trust root's versions.
+        fingerprint: Of the first trust root, pinned.
+        port: 0 for any free one.
+    """
+
+    factory: str
+    target: str
+    folder: str
+    store: str
+    trust: str
+    fingerprint: Digest
+    host: str = "127.0.0.1"
+    port: int = 0
+    workers: int = 2
+
+
+def write_server_settings(settings: ServerSettings, path: Path) -> None:
+    """Write the settings where a server's process reads them."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(dumps(to_json(settings)))
+
+
+def read_server_settings(path: Path) -> ServerSettings:
+    """Read what `write_server_settings` wrote.
+
+    Raises:
+        InputError: The file is missing or says something else.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            "serve.no-settings",
+            "The server's settings cannot be read.",
+            place=str(path),
+            found=error.strerror or "unreadable",
+            fix="Start the server with: andon up",
+        ) from error
+    return from_json(ServerSettings, loads(data), str(path))
+
+
+class BundledReleases:
+    """Releases by the bundles that lie in a serve folder, checked whole at every load.
+
+    Args:
+        folder: The serve folder.
+        settings: Those of its server.
+    """
+
+    def __init__(self, folder: ServeFolder, settings: ServerSettings) -> None:
+        self._folder = folder
+        self._target = settings.target
+        self._blobs = FileBlobs(Path(settings.store))
+        self._trust = Trust(settings.fingerprint, verifier)
+
+    def load(self, release: Digest) -> LoadedRelease:
+        """The release, after its admission, bytes and golden answers were checked just now.
+
+        Raises:
+            AndonError: It may not be served here, or it cannot be.
+        """
+        path = bundle_path(self._folder, release)
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise InputError(
+                "serve.no-bundle",
+                "The proof that this release may be served is missing.",
+                place=str(path),
+                found=error.strerror or "unreadable",
+                fix="Promote the release: that lays its bundle out for the servers.",
+            ) from error
+        checked = check_bundle(read_bundle(data), self._target, self._blobs.read, self._trust)
+        facts: ReleaseFacts = checked.facts
+        return load_release(checked.release, checked.model, facts, checked.objects, doors())
+
+
+class StoredTables:
+    """Published datasets in the store."""
+
+    def __init__(self, store: Path) -> None:
+        self._blobs = FileBlobs(store)
+
+    def read(self, state: ServingState) -> Mapping[str, pl.LazyFrame]:
+        """The rows of each contract's dataset; every object's bytes are checked.
+
+        Raises:
+            AndonError: An object is missing or damaged.
+        """
+        return {
+            one.name: read_dataset(
+                [(self._blobs.local(item.digest), item.digest, item.published_ns) for item in one.objects],
+                contract_from_json(one.contract),
+            )
+            for one in state.datasets
+        }
+
+
+def bundle_path(folder: ServeFolder, release: Digest) -> Path:
+    """Where the bundle of a release lies in a serve folder."""
+    return folder.root / "bundles" / f"{hex_of(release)}.json"
+
+
+def opener_of(settings: ServerSettings) -> OpenTable:
+    """What reads routing tables that this factory's gatekeeper signed.
+
+    Raises:
+        AndonError: The trust root is missing or does not follow from the pinned one.
+    """
+    root = verify_chain(FolderRoots(Path(settings.trust)).envelopes(), settings.fingerprint, verifier)
+    return table_opener(root, verifier)
+
+
+def serve_folders(folder: Path) -> list[ServeFolder]:
+    """The serve folders of a target: one for each model that was ever promoted to it."""
+    return [ServeFolder(path.parent) for path in sorted(folder.glob("*/cell"))]
+
+
+class Worker:
+    """One worker: routes that answer, and all that must be done beside answering.
+
+    Args:
+        settings: Those of its server.
+        name: Its name; the same again after a restart.
+
+    Raises:
+        AndonError: The trust root is missing or does not hold.
+    """
+
+    def __init__(self, settings: ServerSettings, name: str) -> None:
+        self._settings = settings
+        self._name = name
+        self._open_table = opener_of(settings)
+        self._held = ExitStack()
+        self._upkeeps: dict[str, Upkeep] = {}
+        self._steps = 0
+        self.routes: dict[str, Route] = {}
+        self.metrics = Metrics(name, Path(settings.folder) / "metrics")
+
+    def step(self) -> None:
+        """Follow routes, write logs and leave counts, once; take up models that were promoted for the first time."""
+        if self._steps % LOOK_EVERY == 0:
+            self._look()
+        self._steps += 1
+        for upkeep in self._upkeeps.values():
+            upkeep.step()
+        for model, route in self.routes.items():
+            self.metrics.gauges["andon_log_lost_total", model] = route.log.lost
+            self.metrics.gauges["andon_ready", model] = float(route.follower.peek() is not None)
+        self.metrics.leave()
+
+    def run(self, stop: threading.Event) -> None:
+        """Do so until told to stop, then close the open batches."""
+        while not stop.wait(PAUSE_S):
+            self.step()
+        for upkeep in self._upkeeps.values():
+            upkeep.finish()
+        self._held.close()
+
+    def _look(self) -> None:
+        for folder in serve_folders(Path(self._settings.folder)):
+            model = folder.root.name
+            if model in self.routes:
+                continue
+            folder.make()
+            # Its lock says that it lives: a promotion waits for it from now on. A predecessor of the same name may
+            # still be answering what it began.
+            if self._held.enter_context(hold(folder.workers / f"{self._name}.lock")):
+                route = _route(folder, self._settings, self._name, self._open_table)
+                self._upkeeps[model] = Upkeep(folder, self._name, route)
+                self._upkeeps[model].step()
+                self.routes[model] = route
+
+
+def _route(folder: ServeFolder, settings: ServerSettings, name: str, open_table: OpenTable) -> Route:
+    clock = SystemClock()
+    folder.make()
+    preparer = Preparer(StoredTables(Path(settings.store)), Point)
+    sources = Sources(BundledReleases(folder, settings), open_table, preparer.prepare)
+    log = PredictionLog(folder.log / name, PackedRecords(), clock.now_ns, Limits())
+    desk = Desk(name, clock.now_ns, lambda now_ns: new_id(now_ns, system_entropy(ENTROPY_BYTES)))
+    return Route(Follower(folder, name, sources, clock.now_ns), log, desk)
