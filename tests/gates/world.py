@@ -21,9 +21,10 @@ from andon.contracts.policy import Criterion, Policy, SignOffRule
 from andon.contracts.release import ReleaseFacts
 from andon.contracts.wire import to_json
 from andon.gates.bundle import Trust, check_bundle, read_bundle
+from andon.gates.criteria import weigh
 from andon.gates.gatekeeper import Gatekeeper
 from andon.gates.keeping import Keeping
-from andon.gates.passage import Verdict, read_verdict, verdict_statement
+from andon.gates.passage import Verdict, content_of, read_verdict, verdict_statement
 from andon.gates.record import Record
 from andon.gates.request import JudgeRequest, Publication, StageCommit
 from andon.gates.signoff import SignOff, signoff_statement
@@ -36,8 +37,8 @@ from andon.store.manifest import Input, Manifest, Object
 
 START_NS = 1_800_000_000 * SECOND_NS
 DAY_NS = 86_400 * SECOND_NS
+SINCE_NS = START_NS - 30 * DAY_NS
 DOMAIN, FACTORY, TARGET = "tests.example", "flights", "local"
-HOUR_NS = 3_600 * SECOND_NS
 
 DATA = Policy("data:schedule", "data", (Criterion("blocked", "le", 0.0),))
 TRAINING = Policy("training:late", "ops", (Criterion("completed", "ge", 1.0),))
@@ -80,24 +81,24 @@ class Made:
 
 
 def principal(home: HomeFolder, name: str, kind: str, *roles: RoleInterval, keys: tuple[str, ...] = ()) -> Principal:
-    states = tuple(KeyState(generate_key(home.key(key)), "active", START_NS) for key in (keys or (name,)))
+    states = tuple(KeyState(generate_key(home.key(key)), "active", SINCE_NS) for key in (keys or (name,)))
     return Principal(name, kind, states, roles)
 
 
 def found(path: Path) -> "World":
     """Keys, trust root and empty records."""
     home = HomeFolder(path / "home")
-    operations = RoleInterval("operations", START_NS)
+    operations = RoleInterval("operations", SINCE_NS)
     people = (
-        principal(home, "al", "person", operations, RoleInterval("owner", START_NS)),
+        principal(home, "al", "person", operations, RoleInterval("owner", SINCE_NS)),
         principal(home, "bo", "person", operations, keys=("bo", "bo2")),
         principal(home, "cy", "person", operations),
-        principal(home, "di", "person", RoleInterval("reader", START_NS)),
-        principal(home, "eve", "person", RoleInterval("operations", START_NS, START_NS + 10 * DAY_NS)),
+        principal(home, "di", "person", RoleInterval("reader", SINCE_NS)),
+        principal(home, "eve", "person", RoleInterval("operations", SINCE_NS, START_NS + 10 * DAY_NS)),
     )
     services = (
-        principal(home, "gatekeeper", "service", RoleInterval("gate", START_NS)),
-        principal(home, "ledger", "service", RoleInterval("log", START_NS)),
+        principal(home, "gatekeeper", "service", RoleInterval("gate", SINCE_NS)),
+        principal(home, "ledger", "service", RoleInterval("log", SINCE_NS)),
         principal(home, "trainer", "service"),
     )
     floors = (
@@ -199,8 +200,12 @@ class World:
         with self.database.units.begin() as unit:
             return self.database.manifests.add(unit, manifest)
 
-    def declaration(self, *policies: Policy) -> str:
+    def declaration_without(self, gate: str) -> str:
+        return self.declaration(without=gate)
+
+    def declaration(self, *policies: Policy, without: str = "") -> str:
         declared = {policy.gate: policy for policy in (DATA, TRAINING, MODEL, RELEASE, *policies)}
+        declared.pop(without, None)
         value = Declaration(
             factory=FACTORY,
             owner="ops",
@@ -360,9 +365,34 @@ class World:
         found = [read_verdict(one.statement) for one in self.record.about(subject, self.root, GATE_VERDICT)]
         return next(verdict for verdict in reversed(found) if verdict.gate == gate)
 
+    def release_verdict(self, **changes: object) -> Verdict:
+        """A Pass of the release gate over the release of this world, as a gate that asks nobody would write it."""
+        request = self.release_request(self.the("release"))
+        verdict = Verdict(
+            domain=DOMAIN,
+            factory=FACTORY,
+            gate=request.policy.gate,
+            target=request.target,
+            subject=request.subject.digest,
+            content=content_of(request.subject),
+            evidence=request.evidence,
+            policy=request.policy,
+            findings=weigh(request.policy, request.evidence, request.champion),
+            outcome="PASSED",
+            champion=request.champion,
+            excluded=("al",),
+            signoffs=(),
+            stands=(),
+            output="",
+            publish=None,
+            time_ns=self.clock.now_ns(),
+        )
+        return replace(verdict, **changes)
+
     def forge_verdict(self, subject: str, gate: str, key: str = "gatekeeper", **changes: object) -> str:
         """A verdict like the newest one, with changes."""
-        return self.forge(verdict_statement(replace(self.verdict(subject, gate), **changes)), key)
+        again = {"time_ns": self.clock.now_ns()} | changes
+        return self.forge(verdict_statement(replace(self.verdict(subject, gate), **again)), key)
 
 
 def refusal(action) -> str:

@@ -48,13 +48,13 @@ class Count:
     Attributes:
         approved: Who approved and counts, with the digest of their sign-off, in the order of the ledger.
         rejected: Who rejected, and did not change their mind since.
-        ignored: Why others did not count, in words for a person.
+        uncounted: Why others did not count, in words for a person.
     """
 
     rule: SignOffRule
     approved: tuple[tuple[str, Digest], ...]
     rejected: tuple[str, ...]
-    ignored: tuple[str, ...]
+    uncounted: tuple[str, ...]
 
     @property
     def is_met(self) -> bool:
@@ -70,7 +70,7 @@ class Count:
             return f"rejected by {', '.join(self.rejected)} in {role}"
         more = self.rule.people - len(self.approved)
         text = f"{more} sign-off{'' if more == 1 else 's'} by {'a person' if more == 1 else 'people'} of {role}"
-        return text + (f" ({'; '.join(self.ignored)})" if self.ignored else "")
+        return text + (f" ({'; '.join(self.uncounted)})" if self.uncounted else "")
 
 
 def signoff_statement(question: Question, signoff: SignOff) -> Statement:
@@ -141,7 +141,7 @@ def count(
         excluded: Principals whose approval does not count: who made the work and who started the run.
         now_ns: The moment.
     """
-    latest, ignored = _latest(question, said, root)
+    latest, uncounted = _latest(question, said, root)
     approved: list[tuple[str, Digest]] = []
     rejected: list[str] = []
     for voice in latest:
@@ -153,10 +153,10 @@ def count(
         if voice.person.name in excluded:
             why = "made this work or started the run"
         if why:
-            ignored.append(f"{voice.person.name}: {why}")
+            uncounted.append(f"{voice.person.name}: {why}")
         else:
             approved.append((voice.person.name, voice.said.digest))
-    return Count(rule, tuple(approved), tuple(rejected), tuple(dict.fromkeys(ignored)))
+    return Count(rule, tuple(approved), tuple(rejected), tuple(dict.fromkeys(uncounted)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,24 +171,24 @@ class _Voice:
 def _latest(question: Question, said: Iterable[Said], root: TrustRoot) -> tuple[list[_Voice], list[str]]:
     """Each person's latest decision about the question's subject, gate and target; and what is nobody's decision."""
     latest: dict[str, _Voice] = {}
-    ignored: list[str] = []
+    uncounted: list[str] = []
     for one in sorted(said, key=lambda one: one.index):
         try:
             signoff = read_signoff(one.statement)
         except InputError:
-            ignored.append(f"statement {one.index} is not a sign-off")
+            uncounted.append(f"statement {one.index} is not a sign-off")
             continue
         if question.subject not in one.subjects or signoff.gate != question.gate:
             continue
         person = person_behind(one, root)
         if isinstance(person, str):
-            ignored.append(person)
+            uncounted.append(person)
         elif (signoff.domain, signoff.factory, signoff.target) != (root.domain, question.factory, question.target):
-            ignored.append(f"{person.name}: signed for another target, factory or trust domain")
+            uncounted.append(f"{person.name}: signed for another target, factory or trust domain")
         else:
             latest.pop(person.name, None)
             latest[person.name] = _Voice(person, signoff, one)
-    return list(latest.values()), ignored
+    return list(latest.values()), uncounted
 
 
 def person_behind(one: Said, root: TrustRoot) -> Principal | str:
