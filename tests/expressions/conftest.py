@@ -1,6 +1,7 @@
 """Random expressions and rows with every awkward value, for the tests of both compilers."""
 
 import math
+import random
 import struct
 from functools import cache
 from types import SimpleNamespace
@@ -195,31 +196,46 @@ def plan_nodes():
     }
     nodes["change"] = tree.apply("sub", nodes["mean_3h"], nodes["mean_1d"])
     nodes["share"] = tree.apply("div", nodes["last_3h"], tree.apply("to_float", nodes["n_1h"]))
+    newest = tree.apply("last", theirs["at"], within_ns=DAY, **window)
+    nodes["quiet_ns"] = tree.apply("sub", ours["asked"], newest)
     nodes["asked_by"] = tree.apply("fill_null", ours["who"], tree.literal(-1, INT))
     return nodes
 
 
-def _near(step, low, high):
+def _moment(rng):
     """Moments that often fall on one another and on the steps of windows."""
-    return st.integers(low, high).map(lambda n: n * step)
+    step, reach = rng.choice([(5 * MINUTE, 48), (5 * MINUTE, 48), (HOUR, 30), (HOUR, 600), (DAY, 30), (1, 4 * HOUR)])
+    return rng.randrange(reach) * step
 
 
-_MOMENT = _near(5 * MINUTE, 0, 60) | _near(HOUR, 0, 60) | _near(HOUR, 0, 600) | st.integers(0, 3 * DAY)
-_EVENT = st.fixed_dictionaries(
-    {
-        "place": st.sampled_from(["x", "y"]) | st.none(),
-        "who": st.integers(0, 1),
-        "at": _MOMENT,
-        "late": st.sampled_from([0, 1, -HOUR, 5 * MINUTE, HOUR, 30 * DAY]) | _near(5 * MINUTE, 0, 30),
-        "amount": st.integers(-5, 5) | st.none(),
-        "cents": st.integers(-500, 500),
-        "level": st.sampled_from([0.5, 0.1, -0.0, math.nan, math.inf]) | st.none(),
-        "object": st.sampled_from(["sha256:a", "sha256:b"]),
-    }
-)
-_ASK = st.fixed_dictionaries(
-    {"place": st.sampled_from(["x", "y", "z"]) | st.none(), "who": st.integers(0, 2), "asked": _MOMENT}
-)
+def draw_history(seed):
+    """Events, many late or corrected, and questions about them."""
+    rng = random.Random(seed)
+    lateness = [0, 0, 1, -HOUR, 5 * MINUTE, HOUR, DAY, 30 * DAY]
+    events = [
+        {
+            "place": rng.choice(["x", "x", "y", None]),
+            "who": rng.randrange(2),
+            "at": _moment(rng),
+            "late": rng.choice([*lateness, rng.randrange(30) * 5 * MINUTE, rng.randrange(3 * HOUR)]),
+            "amount": rng.choice([None, *range(-5, 6)]),
+            "cents": rng.randrange(-500, 500),
+            "level": rng.choice([None, 0.5, 0.1, -0.0, math.nan, math.inf, 7.0, 8.0, 9.0]),
+            "object": rng.choice(["sha256:a", "sha256:b"]),
+        }
+        for _ in range(rng.choice([0, 3, 40, 80]))
+    ]
+    for event in events[::3]:  # the same moments in another object: versions whose order only the digests decide
+        events.append({**rng.choice(events), "object": rng.choice(["sha256:a", "sha256:b"]), "amount": event["amount"]})
+    asks = [
+        {"place": rng.choice(["x", "x", "y", "z", None]), "who": rng.randrange(3), "asked": _moment(rng)}
+        for _ in range(rng.choice([0, 5, 40]))
+    ]
+    for ask in asks:
+        if events and rng.random() < 0.4:  # at the very moment when something enters or leaves, and right beside it
+            event = rng.choice(events)
+            ask["asked"] = event["at"] + rng.choice([0, event["late"], HOUR, DAY]) + rng.choice([-1, 0, 1])
+    return events, asks
 
 
 def history_frame(events):
@@ -243,8 +259,7 @@ def ask_frame(asks):
 def history():
     """Random two-time data with late rows, and a plan that joins it in every way."""
     return SimpleNamespace(
-        events=st.lists(_EVENT, max_size=25),
-        asks=st.lists(_ASK, max_size=12),
+        draw=draw_history,
         frame=history_frame,
         spine=ask_frame,
         nodes=plan_nodes(),

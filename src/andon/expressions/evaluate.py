@@ -40,7 +40,7 @@ def evaluate(plan: FeaturePlan, spine: pl.DataFrame, tables: Tables) -> pl.DataF
     joined, _ = _joined(questions, plan.joins, plan.spine, tables)
     names = hidden(plan.joins)
     features = [compile_frame(without_joins(node, names), _column).alias(name) for name, node in plan.features]
-    return pl.concat([questions, joined], how="horizontal").sort("_i").select(features)
+    return questions.with_columns(joined).sort("_i").select(features)
 
 
 def evaluate_label(node: Node, spine_name: str, spine: pl.DataFrame, tables: Tables, as_of_ns: int) -> pl.DataFrame:
@@ -70,21 +70,21 @@ def evaluate_label(node: Node, spine_name: str, spine: pl.DataFrame, tables: Tab
     questions = _questions(spine, list(needs), asked)
     joined, known = _joined(questions, joins, spine_name, tables)
     label = compile_frame(without_joins(node, hidden(joins)), _column).alias("label")
-    latest = pl.max_horizontal(known.columns) if joins else pl.lit(None, dtype=pl.Int64)
-    both = pl.concat([questions, joined, known], how="horizontal").sort("_i").select(label, latest.alias("_at"))
+    latest = pl.max_horizontal(each.name for each in known) if known else pl.lit(None, dtype=pl.Int64)
+    both = questions.with_columns([*joined, *known]).sort("_i").select(label, latest.alias("_at"))
     at = pl.when(pl.col("label").is_not_null()).then(pl.col("_at")).cast(dtype_of(TIME))
     return both.select("label", at.alias("_label_known_at"))
 
 
 def _questions(spine: pl.DataFrame, columns: Sequence[str], asked: pl.Series) -> pl.DataFrame:
     """The spine's columns that are read, by the moment of asking (`_t`), with the place in the spine (`_i`)."""
-    frame = spine.select(columns) if columns else pl.DataFrame(height=len(spine))
-    return frame.with_columns(asked.alias("_t"), pl.int_range(len(spine), eager=True).alias("_i")).sort("_t", "_i")
+    moments = asked.alias("_t").to_frame().with_row_index("_i")
+    return moments.with_columns(spine.select(columns).get_columns()).sort("_t", "_i")
 
 
 def _joined(
     questions: pl.DataFrame, joins: Sequence[Node], spine: str, tables: Tables
-) -> tuple[pl.DataFrame, pl.DataFrame]:
+) -> tuple[list[pl.Series], list[pl.Series]]:
     """The results of joins, and for lookups when the row that was found became known (`_known0`...)."""
     names = hidden(tuple(joins))
     groups: dict[Rows, dict[Node, Join]] = {}
@@ -106,8 +106,8 @@ def _joined(
             results |= {name: found[values[join.value]] for name, join in named.items() if join.op == "lookup"}
         if any(join.op == "last" for join in named.values()):
             results |= _last(keyed, events, named, values)
-    typed = {names[node]: _typed(results[names[node]], node) for node in joins}
-    return pl.DataFrame(typed, height=len(questions)), pl.DataFrame(known, height=len(questions))
+    typed = [_typed(results[names[node]], node).alias(names[node]) for node in joins]
+    return typed, [series.alias(name) for name, series in known.items()]
 
 
 def _last(

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from reprlib import repr as shorten
 
 from andon.expressions.functions import TIME, Type
 from andon.expressions.joins import read_join
@@ -102,11 +103,11 @@ def plan_from_json(value: Mapping[str, Json]) -> FeaturePlan:
     """
     features = value.get("features")
     if not isinstance(features, list) or value.get("semantics") != SEMANTICS:
-        raise refuse("plan", "This is not a feature plan of this version.", "", repr(value)[:100])
+        raise refuse("plan", "This is not a feature plan of this version.", "", shorten(value))
     pairs = []
     for feature in features:
         if not isinstance(feature, Mapping) or not isinstance(feature.get("name"), str):
-            raise refuse("plan", "This is not a feature.", "", repr(feature)[:100])
+            raise refuse("plan", "This is not a feature.", "", shorten(feature))
         pairs.append((str(feature["name"]), from_json(feature.get("expression"))))
     plan = FeaturePlan(str(value.get("spine")), str(value.get("asked")), tuple(pairs))
     if plan.to_json() != value:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
+from reprlib import repr as shorten
 from typing import Final, get_args
 
 from andon.contracts.dataset import Kind
@@ -238,7 +239,7 @@ def from_json(value: Json) -> Node:
 
 def _read(value: Json, depth: int) -> Node:
     if not isinstance(value, Mapping) or not isinstance(value.get("op"), str) or depth > MAX_DEPTH:
-        raise refuse("malformed", "This is not an expression.", "", repr(value)[:100])
+        raise refuse("malformed", "This is not an expression.", "", shorten(value))
     op = str(value["op"])
     try:
         if op == "column":
@@ -252,7 +253,7 @@ def _read(value: Json, depth: int) -> Node:
         params = {name: _param(name, v, depth) for name, v in value.items() if name not in ("op", "args")}
         return apply(op, *(_read(arg, depth + 1) for arg in args), **params)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise refuse("malformed", "This is not an expression.", op, repr(error)[:100]) from error
+        raise refuse("malformed", "This is not an expression.", op, type(error).__name__) from error
 
 
 def _param(name: str, value: Json, depth: int) -> "str | int | bool | tuple[str, ...] | Node":
