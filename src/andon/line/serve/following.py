@@ -103,12 +103,15 @@ class Follower:
 
     def peek(self) -> Serving | None:
         """What would answer a request that begins now; for any thread, and changes nothing."""
-        return self._view.answers.get(self._cell.packed)
+        at, view = self._cell.position, self._view
+        if at.packed() in view.answers and at.sequence >= self._sequence:
+            return view.answers[at.packed()]
+        return self._serving
 
     def problems(self) -> tuple[str, ...]:
         """What is wrong in this worker, in words; nothing when all is well."""
         at, view = self._cell.position, self._view
-        if at.packed() in view.answers:
+        if at.packed() in view.answers and at.sequence >= self._sequence:
             return view.problems
         return (*view.problems, f"the cell points to sequence {at.sequence}, slot {at.place}, which is not followed")
 

@@ -86,12 +86,13 @@ def batch_bytes(records: Sequence[Prediction]) -> bytes:
             **{f"inputs.{name}": pl.Float64 for name in names},
         },
     )
-    inputs = pl.struct([pl.col(f"inputs.{name}").alias(name) for name in names]).alias("inputs")
+    inputs = [pl.struct([pl.col(f"inputs.{name}").alias(name) for name in names]).alias("inputs")] if names else []
     return parquet_bytes(
         frame.with_columns(pl.col("asked", "answered").cast(_TIME)).select(
             *("id", "worker", "number", "asked", "answered", "release", "model", "entity"),
-            *([inputs] if names else []),
-            *("outputs", "state"),
+            *inputs,
+            "outputs",
+            "state",
         )
     )
 

@@ -1,0 +1,115 @@
+"""What may be asked about, and what a key finds."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from andon.contracts.dataset import Column, DatasetContract
+from andon.kernel.errors import InputError
+from andon.line.serve.entity import SpineRows, read_question
+from tests.line.serve.world import SPINE, spine_rows
+
+WIDE = DatasetContract(
+    "Wide",
+    (
+        Column("key", "category", "key"),
+        Column("at", "time", "event_time"),
+        Column("whole", "int"),
+        Column("money", "fixed", scale=2),
+        Column("share", "float", nullable=True),
+        Column("is_new", "bool"),
+        Column("when", "time", tz="America/New_York"),
+    ),
+)
+GOOD = {"key": "a", "whole": 3, "money": "12.50", "share": None, "is_new": True, "when": "2013-07-01T12:00:00"}
+
+
+def test_values_become_physical():
+    values = read_question(GOOD, WIDE, None, 0).values
+    assert values == {
+        "key": "a",
+        "whole": 3,
+        "money": 1250,
+        "share": None,
+        "is_new": True,
+        "when": 1_372_694_400_000_000_000,
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"whole": 3.0}, "serve.wrong-type"),
+        ({"whole": True}, "serve.wrong-type"),
+        ({"whole": None}, "serve.wrong-type"),
+        ({"whole": 2**63}, "serve.wrong-type"),
+        ({"money": "1.234"}, "serve.wrong-type"),
+        ({"money": "1e400"}, "serve.wrong-type"),
+        ({"money": "NaN"}, "serve.wrong-type"),
+        ({"money": "inf"}, "serve.wrong-type"),
+        ({"money": "x"}, "serve.wrong-type"),
+        ({"share": "1"}, "serve.wrong-type"),
+        ({"is_new": 1}, "serve.wrong-type"),
+        ({"key": 1}, "serve.wrong-type"),
+        ({"key": None}, "serve.wrong-type"),
+        ({"when": "noon"}, "serve.wrong-type"),
+        ({"when": 5}, "serve.wrong-type"),
+        ({"at": "2013-07-01"}, "serve.time-in-entity"),
+        ({"other": 1}, "serve.unknown-column"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_name(change, code):
+    with pytest.raises(InputError) as error:
+        read_question({**GOOD, **change}, WIDE, None, 0)
+    assert error.value.code == code
+    assert next(iter(change)) in error.value.message
+
+
+def test_a_missing_column_is_named_and_so_is_a_missing_key():
+    for missing, name in (({"key", "whole"}, "Wide.key"), ({"whole"}, "Wide.whole")):
+        with pytest.raises(InputError) as error:
+            read_question({k: v for k, v in GOOD.items() if k not in missing}, WIDE, None, 0)
+        assert (error.value.code, name in error.value.message) == ("serve.missing-column", True)
+
+
+ROWS = st.lists(
+    st.tuples(st.sampled_from("ab"), st.integers(0, 20), st.integers(0, 20), st.integers(0, 99)), max_size=12
+)
+
+
+@given(ROWS, st.sampled_from("abc"), st.integers(-1, 21))
+def test_keys_find_the_newest_row_that_was_known_when_asked(rows, key, asked):
+    frame = spine_rows([{"flight": k, "asked": e, "distance": d, "speed": None, "_known_at": n} for k, e, n, d in rows])
+    visible = [row for row in rows if row[0] == key and row[2] <= asked]
+    found = SpineRows(SPINE, frame).find({"flight": key}, asked)
+    if not visible:
+        assert found is None
+    else:
+        best = max((row[1], row[2]) for row in visible)
+        assert found["distance"] in {row[3] for row in visible if (row[1], row[2]) == best}
+        assert (found["asked"], found["flight"], found["speed"]) == (best[0], key, None)
+
+
+def test_a_key_without_a_visible_row_is_unknown():
+    rows = SpineRows(SPINE, spine_rows([]))
+    for given_rows in (rows, None):
+        with pytest.raises(InputError) as error:
+            read_question({"flight": "x"}, SPINE, given_rows, 5)
+        assert error.value.code == "serve.unknown-entity"
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from([*GOOD, "at", "zz"]),
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9),
+    )
+)
+def test_whatever_is_asked_is_answered_or_refused(entity):
+    try:
+        question = read_question(entity, WIDE, None, 0)
+    except InputError:
+        return
+    assert set(question.values) == set(GOOD)
+    assert not isinstance(question.values["share"], float) or not math.isnan(question.values["share"])
