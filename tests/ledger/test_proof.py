@@ -4,8 +4,10 @@ import pytest
 
 from andon.kernel.digest import of_bytes
 from andon.kernel.errors import AndonError, IntegrityError
-from andon.ledger.entry import Entry
-from andon.ledger.proof import parse_proof, verify_proof, write_proof
+from andon.ledger.checkpoint import Checkpoint, sign
+from andon.ledger.entry import Entry, leaf_bytes
+from andon.ledger.merkle import leaf_hash, node_hash
+from andon.ledger.proof import Proof, parse_proof, verify_proof, write_proof
 
 
 @pytest.fixture
@@ -44,6 +46,15 @@ def test_a_proof_opens_for_its_own_entry_only(ledger):
     forged = Entry(6, entry.time_ns, entry.kind, of_bytes(b"forged"))
     with pytest.raises(IntegrityError, match="not-included"):
         verify_proof(ledger.prove(6), forged, ledger.origin, trusted)
+
+
+def test_an_entry_that_was_logged_in_anothers_place_is_refused(ledger, signer_of):
+    entry = ledger.entry(6)
+    other = leaf_hash(b"another")
+    head = Checkpoint(ledger.origin, 2, node_hash(leaf_hash(leaf_bytes(entry)), other))
+    text = write_proof(Proof(0, (other,), sign(head, signer_of(1))))
+    with pytest.raises(IntegrityError, match="not-included"):
+        verify_proof(text, entry, ledger.origin, ledger.verifiers.values())
 
 
 def test_an_extra_line_changes_nothing(ledger):
