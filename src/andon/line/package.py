@@ -180,7 +180,7 @@ def check_golden(predictor: Predictor, package: Package) -> None:
             place=package.name,
             fix="Train and package the model again.",
         )
-    questions, recorded = _read_golden(package)
+    questions, recorded = read_golden(package)
     answers = answer(predictor, questions, package.task, len(package.classes))
     answers = answers.reshape(len(questions), -1)
     differs = np.flatnonzero((answers.view(np.uint64) != recorded.view(np.uint64)).any(axis=1))
@@ -290,7 +290,12 @@ def _golden(row: npt.NDArray[np.float64], out: npt.NDArray[np.float64]) -> Mappi
     }
 
 
-def _read_golden(package: Package) -> tuple[Matrix, Matrix]:
+def read_golden(package: Package) -> tuple[Matrix, Matrix]:
+    """The golden questions of a package and their recorded answers, a row each.
+
+    Raises:
+        InputError: They cannot be read.
+    """
     width = len(package.classes) if package.task == "classes" else 1
     try:
         inputs = [

@@ -4,21 +4,25 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
-from andon.kernel.errors import AndonError, IntegrityError
+from andon.gates.request import JudgeRequest
+from andon.kernel.errors import AndonError, IntegrityError, UsageError
 from andon.runtime import ingest_run, model_run
 from andon.runtime.line import Line
 from andon.runtime.run import Run, RunState
+from andon.runtime.snapshot_stage import step_features
 from andon.runtime.steps import Tell
+from andon.runtime.train_stage import step_train
+from andon.runtime.validate_stage import step_validate
 
 Step = Callable[[Line, Run, Tell], Run]
 
 STEPS: Final[Mapping[str, Mapping[str, Step]]] = {
     "ingest": {"ingest": ingest_run.step_ingest, "data gate": ingest_run.step_data_gate},
     "model": {
-        "features": model_run.step_features,
-        "train": model_run.step_train,
+        "features": step_features,
+        "train": step_train,
         "training gate": model_run.step_training_gate,
-        "validate": model_run.step_validate,
+        "validate": step_validate,
         "model gate": model_run.step_model_gate,
         "bind": model_run.step_bind,
         "release gate": model_run.step_release_gate,
@@ -26,6 +30,29 @@ STEPS: Final[Mapping[str, Mapping[str, Step]]] = {
         "promote": model_run.step_promote,
     },
 }
+QUESTIONS: Final[Mapping[str, Callable[[Line, Run], JudgeRequest]]] = {
+    "data gate": ingest_run.data_request,
+    "training gate": model_run.training_request,
+    "model gate": model_run.model_request,
+    "release gate": model_run.release_request,
+}
+
+
+def request_of(line: Line, run: Run) -> JudgeRequest:
+    """What the gate is asked at which a run stands, so that people can sign for exactly that.
+
+    Raises:
+        UsageError: The run does not stand at a gate.
+    """
+    if run.stage not in QUESTIONS:
+        raise UsageError(
+            "runtime.not-at-a-gate",
+            "This run does not stand at a gate.",
+            place=run.id,
+            found=run.stage,
+            fix="Run it on.",
+        )
+    return QUESTIONS[run.stage](line, run)
 
 
 def first_stage(kind: str) -> str:

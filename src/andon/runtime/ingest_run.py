@@ -1,27 +1,29 @@
 """An ingest run: raw rows of one source, landed, checked row by row, and judged by the data gate."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final, cast
 
+import polars as pl
+
 from andon.contracts.dataset import DatasetContract
-from andon.contracts.evidence import Evidence, Measurement
-from andon.contracts.wire import from_json, to_json
+from andon.contracts.evidence import Evidence
+from andon.contracts.wire import to_json
+from andon.gates.request import JudgeRequest, Publication
 from andon.kernel.canonical import Json, dumps
 from andon.kernel.clock import iso
 from andon.kernel.digest import Digest
 from andon.kernel.errors import InputError
-from andon.gates.request import JudgeRequest, Judgement, Publication
 from andon.line.ingest.stage import Ingested, ingest
 from andon.line.ingest.window import check_known_at, is_empty, next_window
 from andon.runtime.children import Job
 from andon.runtime.line import Line
+from andon.runtime.measured import read_measurements
 from andon.runtime.run import Run
 from andon.runtime.steps import Tell, arrived, ended, judged
-from andon.runtime.tables import PUBLISHED, contracts_in_features, open_version, published
+from andon.runtime.tables import LATEST, PUBLISHED, contracts_in_features, open_version, published
 from andon.runtime.work import Made, once, stage_key, store_bytes
 from andon.store.manifest import Input, Manifest, Object
 
@@ -71,35 +73,35 @@ def step_ingest(line: Line, run: Run, tell: Tell) -> Run:
     return arrived(line, run, "data gate", {"batch": output, "counts": counts})
 
 
-def step_data_gate(line: Line, run: Run, tell: Tell) -> Run:
-    """Let the data gate judge the batch; a Pass publishes the next version of the dataset in the same moment."""
+def data_request(line: Line, run: Run) -> JudgeRequest:
+    """What the data gate is asked: the batch, and the dataset version it would become."""
     batch_digest = str(run.facts["batch"])
     batch = line.records.manifests.get(batch_digest)
     facts = _next_batch(line, run)
-    evidence = Evidence(
-        subject=batch_digest,
-        rows=batch.object(LANDED).sha256,
-        measurements=read_measurements(line, batch.object(MEASURED).sha256),
+    return JudgeRequest(
+        factory=line.factory,
+        policy=line.policy(f"data:{run.subject}"),
+        evidence=Evidence(
+            subject=batch_digest,
+            rows=batch.object(LANDED).sha256,
+            measurements=read_measurements(line, batch.object(MEASURED).sha256),
+        ),
+        subject=batch,
+        excluded=(run.started_by,),
+        publish=Publication(
+            ref=line.dataset_ref(facts.contract.name),
+            expected=facts.version.digest if facts.version else None,
+            manifest=_next_version(line, facts, batch),
+        ),
     )
-    judgement = line.gatekeeper.judge(
-        JudgeRequest(
-            factory=line.factory,
-            policy=line.policy(f"data:{run.subject}"),
-            evidence=evidence,
-            subject=batch,
-            publish=Publication(
-                ref=line.dataset_ref(facts.contract.name),
-                expected=facts.version.digest if facts.version else None,
-                manifest=_next_version(line, facts, batch),
-            ),
-        )
-    )
-    return _after_gate(line, run, judgement, facts.contract.name, tell)
 
 
-def _after_gate(line: Line, run: Run, judgement: Judgement, contract: str, tell: Tell) -> Run:
+def step_data_gate(line: Line, run: Run, tell: Tell) -> Run:
+    """Let the data gate judge the batch; a Pass publishes the next version of the dataset in the same moment."""
+    judgement = line.gatekeeper.judge(data_request(line, run))
     if judgement.outcome != "PASSED":
         return judged(line, run, judgement, "", tell)
+    contract = line.source(run.subject).contract
     version = published(line, contract)
     if version is not None:
         line.targets.publish({contract: version})
@@ -126,6 +128,7 @@ def _read_source(line: Line, run: Run, batch: _Batch, tell: Tell) -> Object:
         inputs={},
         arguments={
             "source": run.subject,
+            "function": line.source(run.subject).function,
             "since_ns": None if batch.since_ns is None else str(batch.since_ns),
             "until_ns": str(batch.until_ns),
         },
@@ -195,11 +198,13 @@ def _next_version(line: Line, facts: _Batch, batch: Manifest) -> Manifest:
     good = next((item for item in batch.content if item.name == GOOD), None)
     moments = dict(cast("Mapping[str, Json]", before.facts[PUBLISHED])) if before else {}
     content = before.content if before else ()
+    latest = [int(str(before.facts[LATEST]))] if before else [0]
     if good is not None:
         name = f"{len(content) + 1:06d}.parquet"
         # Where the contract says itself when a row could be known, the moment of publication is no part of identity.
         moments[name] = "0" if facts.contract.declares_known_at else str(line.clock.now_ns())
         content = (*content, replace(good, name=name))
+        latest += [int(str(moments[name])), _latest(line, facts.contract, good)]
     previous = (Input("previous", before.digest),) if before else ()
     return Manifest(
         kind="dataset",
@@ -211,12 +216,17 @@ def _next_version(line: Line, facts: _Batch, batch: Manifest) -> Manifest:
             "contract": facts.contract.name,
             UNTIL: str(facts.until_ns),
             PUBLISHED: moments,
+            LATEST: str(max(latest)),
             "rows": sum(item.rows or 0 for item in content),
         },
     )
 
 
-def read_measurements(line: Line, digest: Digest) -> tuple[Measurement, ...]:
-    """Measurements as a stage stored them."""
-    items = json.loads(line.records.blobs.read(digest))
-    return tuple(from_json(Measurement, item) for item in items)
+def _latest(line: Line, contract: DatasetContract, good: Object) -> int:
+    """The last moment that any row of a batch happened or became known."""
+    rows = pl.scan_parquet(line.records.blobs.local(good.sha256))
+    names = [name for name in (contract.event_time, "_known_at") if name in rows.collect_schema().names()]
+    if not names:
+        return 0
+    found = rows.select(pl.max_horizontal(pl.col(name).max().to_physical() for name in names)).collect().item()
+    return int(found or 0)

@@ -7,8 +7,8 @@ from typing import TypeVar
 
 from andon.contracts.dataset import DatasetContract
 from andon.contracts.declaration import Declaration, FeatureSet, Model, Release, Source
-from andon.contracts.policy import Policy
 from andon.contracts.model import Environment
+from andon.contracts.policy import Policy
 from andon.kernel.clock import Clock
 from andon.kernel.errors import InputError
 from andon.kernel.unit import Units
@@ -43,7 +43,8 @@ class Line:
         code: The file that declares the factory; only child processes open it.
         declaration: What it declares.
         contracts: The dataset contracts of the declaration, by name.
-        loaders: How each format of model is loaded.
+        loaders: Gives how each format of model is loaded; frameworks are loaded when it is called.
+        root_version: Version of the trust root in force.
         spool: Folder for files on their way into the store.
         new_id: Makes the id of a run from the time in nanoseconds.
         host: Name of this machine, for the attempts.
@@ -57,8 +58,9 @@ class Line:
     children: Children
     gatekeeper: Gatekeeper
     targets: Targets
-    loaders: Mapping[str, Loader]
+    loaders: Callable[[], Mapping[str, Loader]]
     environment: Environment
+    root_version: int
     clock: Clock
     spool: Path
     new_id: Callable[[int], str]

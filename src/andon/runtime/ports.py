@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from typing import Protocol
 
 from andon.contracts.evidence import Measurement
-from andon.gates.request import JudgeRequest, Judgement, Receipt
+from andon.gates.request import Judgement, JudgeRequest, Receipt
 from andon.kernel.digest import Digest
 from andon.kernel.unit import Unit
 from andon.runtime.run import Attempt, Lease, Run, RunKind, RunState
@@ -120,6 +120,22 @@ class Gatekeeper(Protocol):
         """
         ...
 
+    def pass_of(self, subject: Digest, gate: str) -> object:
+        """The Pass that opens an artefact to the next stage, judged again from its values and its policy.
+
+        Raises:
+            RefusedError: There is none, and why.
+        """
+        ...
+
+    def serving(self, model_name: str, target: str) -> Digest:
+        """The release a target serves, as signed decisions say; empty when there is none.
+
+        Raises:
+            IntegrityError: Its name stands where no decision put it.
+        """
+        ...
+
     def bind(self, manifest: Manifest) -> Digest:
         """Record a release and sign that it was put together.
 
@@ -140,7 +156,7 @@ class Gatekeeper(Protocol):
 class Targets(Protocol):
     """Where releases are served."""
 
-    def measure(self, target: str, latency_ns: int) -> tuple[Measurement, ...]:
+    def measure(self, target: str, model: Manifest, latency_ns: int) -> tuple[Measurement, ...]:
         """How the target is, as evidence for the release gate."""
         ...
 

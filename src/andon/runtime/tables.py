@@ -5,7 +5,7 @@ from typing import cast
 
 import polars as pl
 
-from andon.contracts.declaration import Declaration
+from andon.contracts.declaration import Declaration, Model
 from andon.expressions.plan import plan_from_json
 from andon.expressions.tree import contracts_of
 from andon.expressions.tree import from_json as tree_from_json
@@ -15,6 +15,7 @@ from andon.runtime.line import Line
 from andon.store.manifest import Manifest
 
 PUBLISHED = "published_ns"
+LATEST = "latest_ns"
 
 
 def published(line: Line, contract: str) -> Manifest | None:
@@ -56,3 +57,11 @@ def contracts_in_features(declaration: Declaration) -> frozenset[str]:
         trees = [*(node for _, node in plan.features), tree_from_json(features.label)]
         used |= {contract for tree in trees for contract in contracts_of(tree)} - {features.spine}
     return frozenset(used)
+
+
+def contracts_of_model(declaration: Declaration, model: Model) -> tuple[str, ...]:
+    """The contracts that a model's features and label read, its spine first."""
+    features = next(one for one in declaration.feature_sets if one.name == model.features)
+    plan = plan_from_json(features.plan)
+    labels = [name for name in contracts_of(tree_from_json(features.label)) if name]
+    return tuple(dict.fromkeys([features.spine, *plan.contracts, *labels]))

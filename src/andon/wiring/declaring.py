@@ -43,8 +43,8 @@ def declare(settings: Settings, children: Children) -> Declaration:
         AndonError: The code cannot be read; the place is file and line.
     """
     job = Job(verb="declare", factory=settings.code, inputs={}, arguments={}, limit_ns=DECLARE_LIMIT_NS)
-    outcome = children.run(job, lambda _: None)
-    declaration = from_json(Declaration, loads((outcome.folder / "declaration.json").read_bytes()))
+    with children.run(job, lambda _: None) as outcome:
+        declaration = from_json(Declaration, loads((outcome.folder / "declaration.json").read_bytes()))
     if declaration.factory != settings.name:
         raise InputError(
             "settings.other-factory",

@@ -9,11 +9,11 @@ def doors() -> dict[str, Door]:
     """A door for every framework installed here; frameworks are loaded only when they are."""
     found: list[Door] = []
     if find_spec("lightgbm"):
-        from andon.adapters.lightgbm import LightGbm  # noqa: PLC0415  # an extra: absent unless asked for
+        from andon.adapters.lightgbm import LightGbmText  # noqa: PLC0415  # an extra: absent unless asked for
 
-        found.append(LightGbm())
+        found.append(LightGbmText())
     if find_spec("skops") and find_spec("sklearn"):
-        from andon.adapters.sklearn import ScikitLearn  # noqa: PLC0415  # an extra: absent unless asked for
+        from andon.adapters.sklearn import Skops  # noqa: PLC0415  # an extra: absent unless asked for
 
-        found.append(ScikitLearn())
+        found.append(Skops())
     return {door.format: door for door in found}

@@ -23,7 +23,7 @@ from andon.kernel.clock import Clock, SystemClock
 from andon.kernel.digest import Digest
 from andon.kernel.ids import new_id, system_entropy
 from andon.ledger.log import Ledger
-from andon.line.train.environment import capture_environment
+from andon.line.train.environment import capture
 from andon.runtime.children import Children
 from andon.runtime.line import Line, Records
 from andon.wiring.children import LocalChildren
@@ -86,9 +86,10 @@ class Opened:
             ),
             children=self.children,
             gatekeeper=self.gatekeeper,
-            targets=ServedTargets(self.settings, self.blobs, self.database, self.gate_key),
-            loaders=doors(),
-            environment=capture_environment(),
+            targets=ServedTargets(self.settings, declaration, self.blobs, self.gate_key),
+            loaders=doors,
+            environment=capture(),
+            root_version=current_root(self.settings).version,
             clock=self.clock,
             spool=self.settings.spool,
             new_id=self.new_id,
