@@ -70,7 +70,7 @@ class Gatekeeper:
             if any(one.digest == digest for one in record.statements.about(statement.subjects[0].digest, SIGNOFF)):
                 return digest
             record.add(unit, envelope)
-        record.remember(root)
+        self.keeping.remember(root)
         return digest
 
     def bind(self, manifest: Manifest) -> Digest:

@@ -1,7 +1,7 @@
 """Judges one request: everything that follows from the answer is written together, or nothing is."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from andon.attest.statement import GATE_VERDICT, SIGNOFF
@@ -67,7 +67,7 @@ def judge(keeping: Keeping, request: JudgeRequest) -> Judgement:
     keeping.record.check_memory()
     _check_request(request, root)
     with keeping.units.begin() as unit:
-        _check_champion(keeping, request, root)
+        request = replace(request, champion=_champion(keeping, request, root))
         if request.publish:
             _check_publication(keeping, request, request.publish)
         _record_work(keeping, unit, request)
@@ -76,7 +76,7 @@ def judge(keeping: Keeping, request: JudgeRequest) -> Judgement:
         keeping.blobs.put([dumps(to_json(request.evidence))])
         keeping.blobs.put([dumps(to_json(request.policy))])
     else:
-        keeping.record.remember(root)
+        keeping.remember(root)
     return judgement
 
 
@@ -98,8 +98,11 @@ def _check_request(request: JudgeRequest, root: TrustRoot) -> None:
         raise _contradiction("gates.no-target", request, "a criterion speaks of the champion, and no target is named")
 
 
-def _check_champion(keeping: Keeping, request: JudgeRequest, root: TrustRoot) -> None:
-    """The champion is who the ledger says, not who the request says."""
+def _champion(keeping: Keeping, request: JudgeRequest, root: TrustRoot) -> Digest:
+    """The champion that evidence was compared with, as the ledger proves it; empty where nothing is compared."""
+    is_compared = request.champion or any(one.baseline == "champion" for one in request.policy.criteria)
+    if not is_compared:
+        return ""
     champion = ""
     if request.target:
         name = request.policy.gate.partition(":")[2]
@@ -113,6 +116,7 @@ def _check_champion(keeping: Keeping, request: JudgeRequest, root: TrustRoot) ->
             found=f"{champion or 'none'}, and the evidence is about {request.champion or 'none'}",
             fix="Measure again, against the model that serves now.",
         )
+    return champion
 
 
 def _check_publication(keeping: Keeping, request: JudgeRequest, publication: Publication) -> None:

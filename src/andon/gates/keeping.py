@@ -31,6 +31,11 @@ class Keeping:
     record: Record
     clock: Clock
 
+    def remember(self, root: TrustRoot) -> None:
+        """Remember the ledger and the trust root as they stand now; one at a time, so that memory never goes back."""
+        with self.units.begin():
+            self.record.remember(root)
+
     def decisions(self, root: TrustRoot) -> list[Said]:
         """Every admission and rollback."""
         return self.record.of_types(root, ADMISSION, ROLLBACK)

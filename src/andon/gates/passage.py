@@ -34,7 +34,7 @@ class Verdict:
     Attributes:
         domain: The trust domain whose keys and roles are meant.
         content: Identity of the subject's bytes alone, so that a failure stays with them under another manifest.
-        champion: Digest of the model that served on the target then; empty when there was none.
+        champion: Digest of the model that served on the target then; empty for none, or where nothing was compared.
         excluded: Principals whose sign-off did not count.
         signoffs: Digests of the sign-offs relied on.
         stands: Digests of earlier verdicts whose measured failure is final for this subject, gate and rows.

@@ -58,7 +58,7 @@ def bind(keeping: Keeping, manifest: Manifest) -> Digest:
             time_ns=keeping.clock.now_ns(),
         )
         keeping.record.say(unit, decision_statement(bound))
-    keeping.record.remember(root)
+    keeping.remember(root)
     return manifest.digest
 
 
@@ -86,7 +86,7 @@ def admit_release(keeping: Keeping, release: Digest, target: str) -> Receipt:
     with keeping.units.begin() as unit:
         keeping.record.check_size(unit, report.size)
         _move(keeping, unit, _admission(root, chain, proven, _next(root, facts, release, ref), world.now_ns), ref)
-    keeping.record.remember(root)
+    keeping.remember(root)
     return _receipt(keeping, root, keeping.decisions(root), release, target)
 
 
@@ -122,7 +122,7 @@ def roll_back(keeping: Keeping, *, target: str, to: Digest, by: str, reason: str
                 time_ns=keeping.clock.now_ns(),
             )
             _move(keeping, unit, rollback, ref)
-    keeping.record.remember(root)
+    keeping.remember(root)
     return _receipt(keeping, root, keeping.decisions(root), to, target)
 
 
@@ -143,7 +143,7 @@ def revoke(keeping: Keeping, *, release: Digest, by: str, reason: str) -> Digest
         now_ns = keeping.clock.now_ns()
         revocation = Revocation(root.domain, root.factory, release, by, reason, now_ns)
         digest = keeping.record.say(unit, decision_statement(revocation))
-    keeping.record.remember(root)
+    keeping.remember(root)
     return digest
 
 

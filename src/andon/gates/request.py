@@ -65,8 +65,8 @@ class JudgeRequest:
         subject: The artefact judged; it is recorded if it is new. `evidence.subject` must be its digest.
         manifests: Further artefacts of the same work, such as a quarantine or a report; recorded if they are new.
         target: Where the model is to be served; needed as soon as a criterion speaks of the champion.
-        champion: Digest of the model that `evidence` was compared with; empty when there is none. The gatekeeper proves
-            it from the ledger.
+        champion: Digest of the model that `evidence` was compared with; empty when there is none, or where nothing is
+            compared. The gatekeeper proves from the ledger that it serves on the target.
         excluded: Principals whose sign-off does not count: who submitted the code and who started the run.
         commit: Recorded together with whatever the gate says.
         publish: Done together with the verdict, if that is a Pass.
