@@ -1,0 +1,184 @@
+"""Running the line in the foreground: sources first, then the models whose datasets they feed."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, cast
+
+from andon.contracts.dataset import contract_from_json
+from andon.contracts.declaration import Declaration
+from andon.contracts.wire import to_json
+from andon.kernel.canonical import Json
+from andon.kernel.clock import parse_iso
+from andon.kernel.digest import Digest
+from andon.kernel.errors import UsageError
+from andon.kernel.ids import system_entropy
+from andon.kernel.trace import new_trace
+from andon.runtime.drive import Order, run_to_rest
+from andon.runtime.line import Line
+from andon.runtime.run import Run, RunKind
+from andon.runtime.steps import Tell
+from andon.runtime.tables import contracts_of_model, published
+from andon.wiring.declaring import declare, keep
+from andon.wiring.factory import Opened, open_factory
+
+EXIT_DONE: Final = 0
+EXIT_WAITS: Final = 3
+EXIT_REFUSED: Final = 4
+TRACE_BYTES: Final = 24
+
+
+@dataclass(frozen=True, slots=True)
+class LineResult:
+    """Where every run of one command stands.
+
+    Attributes:
+        runs: In the order they were run.
+        questions: For each model that was released, how to ask it: a line for people.
+    """
+
+    runs: tuple[Run, ...]
+    questions: tuple[str, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """0 when everything is done, 3 when a run waits for people, 4 when a gate refused."""
+        states = {run.state for run in self.runs}
+        if "refused" in states:
+            return EXIT_REFUSED
+        return EXIT_WAITS if "waiting" in states else EXIT_DONE
+
+    def rows(self) -> list[list[str]]:
+        """One row a run, for people."""
+        return [
+            [run.id[-12:], f"{run.kind} {run.subject}", run.state, run.stage, run.waiting_for or _result(run)]
+            for run in self.runs
+        ]
+
+    def hints(self) -> list[str]:
+        """What to do next."""
+        waiting = [run for run in self.runs if run.state == "waiting"]
+        refused = [run for run in self.runs if run.state == "refused"]
+        lines = [f"Next: andon approve {_gate(run)} --as PERSON" for run in waiting]
+        lines += [f"Why: andon gates {_gate(run)}" for run in refused]
+        return lines + list(self.questions)
+
+    def to_json(self) -> dict[str, Json]:
+        """Everything for programs."""
+        return {"runs": [to_json(run) for run in self.runs], "exit_code": self.exit_code}
+
+
+def run_line(folder: Path, subjects: Sequence[str], *, as_of: str, person: str, tell: Tell) -> LineResult:
+    """Bring sources up to date and take models through the line, as far as gates and people let them.
+
+    A model is not run when one of its sources was refused at its data gate: it would be trained without what came last.
+
+    Args:
+        folder: The factory's folder.
+        subjects: Sources and models to run; all of them when empty.
+        as_of: ISO time up to which data is seen; empty means where an unfinished run stands, else now.
+        person: Who starts it; empty means the acting person.
+        tell: Takes progress.
+
+    Raises:
+        UsageError: A subject is not declared, or the time is none.
+        AndonError: A stage failed; what was finished before is kept.
+    """
+    with open_factory(folder) as opened:
+        declaration = declare(opened.settings, opened.children)
+        _check_subjects(declaration, subjects)
+        digest = keep(declaration, opened.settings, opened.blobs)
+        line = opened.line(declaration)
+        orders = _Orders(opened, line, digest, person or opened.settings.person, as_of)
+        runs: list[Run] = []
+        for source in declaration.sources:
+            if not subjects or source.name in subjects:
+                runs.append(run_to_rest(line, orders.ingest(source.name), tell, time.sleep))
+        blocked = {line.source(run.subject).contract for run in runs if run.state != "done"}
+        for model in declaration.models:
+            wanted = not subjects or model.name in subjects
+            if wanted and not blocked & set(contracts_of_model(declaration, model)):
+                runs.append(run_to_rest(line, orders.model(model.name), tell, time.sleep))
+        released = [run for run in runs if run.kind == "model" and run.state == "done"]
+        return LineResult(tuple(runs), tuple(_how_to_ask(line, run) for run in released))
+
+
+@dataclass(frozen=True, slots=True)
+class _Orders:
+    """Makes the orders of one command."""
+
+    opened: Opened
+    line: Line
+    declaration: Digest
+    starter: str
+    as_of: str
+
+    def ingest(self, source: str) -> Order:
+        """Bring a source up to the moment asked for."""
+        return self._order("ingest", source, {})
+
+    def model(self, model: str) -> Order:
+        """Take a model through the line, on the versions that are published now."""
+        declared = self.line.model(model)
+        pinned: dict[str, Json] = {}
+        for contract in contracts_of_model(self.line.declaration, declared):
+            version = published(self.line, contract)
+            if version is None:
+                raise UsageError(
+                    "run.nothing-published",
+                    f"Nothing is published yet of {contract}, which {model} needs.",
+                    place=contract,
+                    fix="Run its source first: andon run",
+                )
+            pinned[contract] = version.digest
+        return self._order("model", model, {"datasets": pinned})
+
+    def _order(self, kind: RunKind, subject: str, facts: dict[str, Json]) -> Order:
+        return Order(
+            kind=kind,
+            subject=subject,
+            as_of_ns=self._moment(kind, subject),
+            started_by=self.starter,
+            declaration=self.declaration,
+            traceparent=new_trace(system_entropy(TRACE_BYTES)),
+            facts=facts,
+        )
+
+    def _moment(self, kind: RunKind, subject: str) -> int:
+        """The moment asked for; else where an unfinished run of this declaration stands; else now."""
+        if self.as_of:
+            return parse_iso(self.as_of)
+        found = self.line.records.runs.find(self.line.factory, kind, subject, ("running", "waiting"))
+        left = [run for run in found if run.declaration == self.declaration]
+        return left[0].as_of_ns if left else self.opened.clock.now_ns()
+
+
+def _check_subjects(declaration: Declaration, subjects: Sequence[str]) -> None:
+    known = [item.name for item in (*declaration.sources, *declaration.models)]
+    for subject in subjects:
+        if subject not in known:
+            raise UsageError(
+                "run.unknown-subject",
+                f"The factory has no source or model {subject!r}.",
+                found=", ".join(known),
+                fix="Name one of those found.",
+            )
+
+
+def _gate(run: Run) -> str:
+    return f"{run.stage.removesuffix(' gate')}:{run.subject}"
+
+
+def _result(run: Run) -> str:
+    return str(run.facts.get("result", ""))
+
+
+def _how_to_ask(line: Line, run: Run) -> str:
+    """The first question to a served model, ready to be pasted."""
+    features = line.feature_set(line.model(run.subject).features)
+    contract = contract_from_json(cast("dict[str, Json]", line.declaration.contracts[features.spine]))
+    keys = ", ".join(f'"{name}": "..."' for name in contract.of_role("key"))
+    url = f"http://127.0.0.1:8080/predict/{line.factory}/{run.subject}"
+    question = f'{{"entity": {{{keys}}}}}'
+    return f"Serve it with: andon up\nThen ask: curl -s {url} -H 'content-type: application/json' -d '{question}'"
