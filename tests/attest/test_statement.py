@@ -25,7 +25,7 @@ from andon.attest.statement import (
 from andon.kernel.digest import of_bytes
 from andon.kernel.errors import AndonError, IntegrityError
 
-numbers = st.integers(-(2**53) + 1, 2**53 - 1) | st.floats(-1e15, 1e15) | st.floats(1e21, 1e300)
+numbers = st.integers(-(2**53) + 1, 2**53 - 1) | st.floats(allow_nan=False, allow_infinity=False)
 values = st.recursive(
     st.none() | st.booleans() | numbers | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
@@ -49,7 +49,7 @@ VERDICT = Statement((Subject("model", of_bytes(b"model")),), GATE_VERDICT, {"gat
 @settings(max_examples=60, deadline=None)
 def test_a_statement_is_canonical_in_toto_json_and_reads_back(statement):
     data = to_bytes(statement)
-    value = json.loads(data)
+    value = json.loads(data, parse_int=float)
     assert data == rfc8785.dumps(value)
     assert value["_type"] == "https://in-toto.io/Statement/v1"
     assert [item["digest"] for item in value["subject"]] == [
@@ -130,7 +130,7 @@ def test_a_malformed_statement_is_refused_even_when_it_is_signed(changes, signer
         unseal(envelope, verifiers_for(1), GATE_VERDICT)
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), 2**53, float(2**60), b"bytes", {1: 2}])
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 2**53, b"bytes", {1: 2}])
 def test_what_has_no_canonical_form_cannot_be_said(value, signer_of):
     with pytest.raises(AndonError):
         seal(Statement(VERDICT.subjects, SIGNOFF, {"x": value}), signer_of(1))

@@ -21,21 +21,12 @@ values = st.recursive(
 )
 
 
-def is_readable(value) -> bool:
-    """Whether no number in it is a float that is written as an integer beyond 2**53 - 1."""
-    if isinstance(value, float):
-        return abs(value) <= SAFE or abs(value) >= 1e21
-    if isinstance(value, dict):
-        return all(map(is_readable, value.values()))
-    return not isinstance(value, list) or all(map(is_readable, value))
-
-
 @given(values)
 def test_every_value_has_the_bytes_of_rfc_8785(value):
     assert dumps(value) == rfc8785.dumps(value)
 
 
-@given(values.filter(is_readable))
+@given(values)
 def test_canonical_bytes_read_back_as_the_same_value(value):
     assert loads(dumps(value)) == value
     assert dumps(loads(dumps(value))) == dumps(value)
@@ -125,7 +116,7 @@ def test_the_refusal_says_where():
     assert caught.value.place == "$.a[1].b"
 
 
-@given(values.filter(is_readable), st.sampled_from([b" ", b"\n", b"\t"]), st.data())
+@given(values, st.sampled_from([b" ", b"\n", b"\t"]), st.data())
 def test_bytes_with_more_white_space_are_refused(value, space, data):
     canonical = dumps(value)
     place = data.draw(st.sampled_from([0, len(canonical)]))

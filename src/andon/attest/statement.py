@@ -99,15 +99,12 @@ def from_bytes(data: bytes) -> Statement:
 
 
 def seal(statement: Statement, signer: Signer) -> Envelope:
-    """Sign a statement, after reading it back: nothing is sealed that nobody could open.
+    """Sign a statement.
 
     Raises:
         InputError: The predicate holds something that has no canonical form.
-        IntegrityError: It holds a number whose canonical form reads back as another.
     """
-    payload = to_bytes(statement)
-    from_bytes(payload)
-    return sign(PAYLOAD_TYPE, payload, (signer,))
+    return sign(PAYLOAD_TYPE, to_bytes(statement), (signer,))
 
 
 def unseal(
