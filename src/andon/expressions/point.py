@@ -1,20 +1,18 @@
 """Answers one question at a time from prepared rows, with the same bits as the plan evaluated for a whole frame."""
 
-from array import array
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate
 
-import numpy as np
 import polars as pl
 
 from andon.expressions.asof import BEST, newest, ranked, versions
-from andon.expressions.events import ENTER, EVENT, KNOWN, key_names, leaves, read_events, value_names
+from andon.expressions.events import ENTER, EVENT, KNOWN, key_names, read_events, value_names
+from andon.expressions.functions import WINDOWS
 from andon.expressions.joins import Join, Rows, read_join
-from andon.expressions.literals import HIGHEST, LOWEST
 from andon.expressions.plan import FeaturePlan, hidden, without_joins
+from andon.expressions.prepared import Windows, compact
 from andon.expressions.row import Value, checked, compile_row
-from andon.expressions.windows import overflow
 
 Span = tuple[int, int]
 Reader = Callable[[int, int, int], Value]
@@ -74,15 +72,18 @@ class _Group:
         events = events.join(numbers, on=keys, how="left", maintain_order="left").sort("_key", maintain_order=True)
         self._ours = rows.ours
         self._spans = _spans(numbers, keys, events)
-        self._readers = [
-            (name, _READERS.get(join.op, _window)(events, join, names[join.value])) for name, join in joins.items()
-        ]
+        single = {name: join for name, join in joins.items() if join.op not in WINDOWS}
+        windows = {name: join for name, join in joins.items() if join.op in WINDOWS}
+        self._readers = [(name, _READERS[join.op](events, join, names[join.value])) for name, join in single.items()]
+        self._windows = Windows(events, windows, names) if windows else None
 
     def answer(self, row: Mapping[str, Value], asked_ns: int, results: dict[str, Value]) -> None:
         """Put the results of the joins under their names."""
         low, high = self._spans.get(tuple([row[name] for name in self._ours]), _NOWHERE)
         for name, read in self._readers:
             results[name] = read(asked_ns, low, high)
+        if self._windows is not None:
+            self._windows.answer(asked_ns, low, high, results)
 
 
 def _spans(numbers: pl.DataFrame, keys: Sequence[str], events: pl.DataFrame) -> dict[tuple[Value, ...], Span]:
@@ -95,7 +96,7 @@ def _spans(numbers: pl.DataFrame, keys: Sequence[str], events: pl.DataFrame) -> 
 
 def _lookup(events: pl.DataFrame, join: Join, column: str) -> Reader:  # noqa: ARG001  # all readers are made alike
     order = versions(events).sort("_key", maintain_order=True)
-    known, values = _numbers(order[KNOWN]), order[column].to_list()
+    known, values = compact(order[KNOWN]), order[column].to_list()
 
     def read(asked: int, low: int, high: int) -> Value:
         found = bisect_left(known, asked, low, high)
@@ -108,7 +109,7 @@ def _last(events: pl.DataFrame, join: Join, column: str) -> Reader:
     order = ranked(events)
     entering = newest(order, ["_key"]).sort("_key", maintain_order=True)
     best = order.select(EVENT, column).select(pl.all().gather(entering[BEST]))
-    enters, happened, values = _numbers(entering[ENTER]), _numbers(best[EVENT]), best[column].to_list()
+    enters, happened, values = compact(entering[ENTER]), compact(best[EVENT]), best[column].to_list()
     within = join.length_ns
 
     def read(asked: int, low: int, high: int) -> Value:
@@ -116,47 +117,6 @@ def _last(events: pl.DataFrame, join: Join, column: str) -> Reader:
         return values[found] if found >= low and asked - happened[found] <= within else None
 
     return read
-
-
-def _window(events: pl.DataFrame, join: Join, column: str) -> Reader:
-    """Reads a window: what has entered minus what has left, as in the plan's own prefix sums."""
-    entering = events.sort("_key", ENTER)
-    leaving = events.with_columns(leaves(join.length_ns, join.hop_ns).alias("_leave")).sort("_key", "_leave")
-    enters, left = _numbers(entering[ENTER]), _numbers(leaving["_leave"])
-    entered_n, left_n = (_running(order[column].is_not_null().cast(pl.Int64)) for order in (entering, leaving))
-
-    def count(asked: int, low: int, high: int) -> Value:
-        return (entered_n[bisect_left(enters, asked, low, high)] - entered_n[low]) - (
-            left_n[bisect_right(left, asked, low, high)] - left_n[low]
-        )
-
-    if join.op == "count":
-        return count
-    entered_s, left_s = (_running(order[column].fill_null(0)) for order in (entering, leaving))
-    unit = 1.0 / 10**join.value.type.scale if join.value.type.kind == "fixed" else 1.0
-
-    def total(asked: int, low: int, high: int) -> Value:
-        into, out = bisect_left(enters, asked, low, high), bisect_right(left, asked, low, high)
-        result = (entered_s[into] - entered_s[low]) - (left_s[out] - left_s[low])
-        if not LOWEST <= result <= HIGHEST:
-            raise overflow(join)
-        if join.op == "sum":
-            return result
-        number = (entered_n[into] - entered_n[low]) - (left_n[out] - left_n[low])
-        return float(result) / float(number) * unit if number else None
-
-    return total
-
-
-def _numbers(series: pl.Series) -> "array[int]":
-    """Whole numbers in eight bytes each, which bisection reads as fast as a list."""
-    return array("q", series.to_numpy().astype(np.int64).tobytes())
-
-
-def _running(series: pl.Series) -> "array[int] | list[int]":
-    """Sums of all values before each position, and of all: compact where they fit into 64 bits."""
-    sums = [0, *accumulate(series.to_list())]
-    return array("q", sums) if all(LOWEST <= each <= HIGHEST for each in (min(sums), max(sums))) else sums
 
 
 def _column(contract: str, column: str) -> str:  # noqa: ARG001  # names of joins begin with _, of columns never
