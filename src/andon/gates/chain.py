@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 from andon.attest.statement import RELEASE, SIGNOFF
 from andon.attest.trust_root import Floor, TrustRoot, floor_of
 from andon.contracts.declaration import Declaration
-from andon.contracts.policy import Policy
+from andon.contracts.policy import GateKind, Policy
 from andon.contracts.release import ReleaseFacts
 from andon.contracts.wire import from_json
 from andon.gates.criteria import weigh
@@ -150,6 +151,7 @@ def check_chain(chain: Chain) -> Proven:
         RefusedError: A proof is missing or does not hold; code, place and `fix` say which, and who can give it.
     """
     floor = floor_of(chain.root, chain.target)
+    _check_floor(chain, floor)
     facts = _check_release(chain)
     manifest = chain.manifests[chain.release]
     model = single_input(manifest, "model", chain.manifests)
@@ -285,18 +287,18 @@ def _check_final(chain: Chain, passed: Pass, subject: Digest) -> None:
 def _check_sources(chain: Chain, lineage: Iterable[Digest], floor: Floor, facts: ReleaseFacts) -> list[Digest]:
     """Every batch passed its data gate, and every dataset was published by such a Pass."""
     kinds = {digest: chain.manifests[digest].kind for digest in lineage}
-    batches = [digest for digest, kind in kinds.items() if kind == "batch"]
-    is_required = "data" in floor.gates or any(gate.startswith("data:") for gate in floor.gates)
-    if not batches and is_required:
+    passes = [_data_pass(chain, digest) for digest, kind in kinds.items() if kind == "batch"]
+    if not passes:
         raise refuse(
             "gates.lineage-open", "No source batch stands at the beginning of this release.", chain.release, "no batch"
         )
-    relied: list[Digest] = []
-    published: set[Digest] = set()
-    for batch in batches:
-        passed = _data_pass(chain, batch)
-        relied += [passed.digest, *passed.verdict.signoffs]
-        published |= {passed.verdict.publish.digest} if passed.verdict.publish else set()
+    missing = {gate for gate in floor.gates if gate.startswith("data:")} - {one.verdict.gate for one in passes}
+    if missing:
+        gates = ", ".join(sorted(missing))
+        raise refuse(
+            "gates.no-pass", f"The target demands the gate {gates}, and no batch passed it.", chain.release, gates
+        )
+    published = {one.verdict.publish.digest for one in passes if one.verdict.publish}
     for digest, kind in kinds.items():
         if kind == "dataset" and digest not in published:
             raise refuse(
@@ -305,7 +307,20 @@ def _check_sources(chain: Chain, lineage: Iterable[Digest], floor: Floor, facts:
                 digest,
                 f"an ancestor of {facts.model_name}",
             )
-    return relied
+    return [digest for one in passes for digest in (one.digest, *one.verdict.signoffs)]
+
+
+def _check_floor(chain: Chain, floor: Floor) -> None:
+    """A floor that demands a gate nobody knows is not met by anything."""
+    for gate in floor.gates:
+        if gate.partition(":")[0] not in get_args(GateKind):
+            raise refuse(
+                "gates.unknown-gate",
+                "The target demands a gate of a kind that does not exist.",
+                chain.target,
+                gate,
+                "Have the trust root signed anew with the gates data, training, model and release.",
+            )
 
 
 def _data_pass(chain: Chain, batch: Digest) -> Pass:
