@@ -8,11 +8,25 @@ import numpy.typing as npt
 import polars as pl
 
 from andon.contracts.model import Feature
+from andon.expressions.plan import FeaturePlan
 from andon.kernel.errors import InputError
 
 Matrix = npt.NDArray[np.float64]
 _NUMERIC: Final = ("int", "fixed", "float", "bool")
 _EXACT_INTEGER: Final = 2**53
+
+
+def features_of(plan: FeaturePlan) -> tuple[Feature, ...]:
+    """The inputs that a plan gives a model, in order: codes of categories are taken as categories.
+
+    Raises:
+        InputError: A feature is not a number.
+    """
+    features = tuple(Feature(name, node.type.kind, categorical=node.op == "codes") for name, node in plan.features)
+    for feature in features:
+        if feature.type not in _NUMERIC:
+            raise _not_numeric(feature, "an expression")
+    return features
 
 
 def matrix_of(frame: pl.DataFrame, features: Sequence[Feature]) -> Matrix:

@@ -7,7 +7,7 @@ from typing import Final
 import polars as pl
 
 from andon.kernel.errors import InputError
-from andon.line.features.split import LABEL, PARTS, TIME, Split, SplitSpec
+from andon.line.features.split import LABEL, PARTS, TIME, SplitSpec
 
 ASKED: Final = "_asked"
 ROW_ID: Final = "_row_id"
@@ -47,7 +47,12 @@ class Columns:
 
 
 def snapshot(
-    spine: pl.DataFrame, features: pl.DataFrame, labels: pl.DataFrame, parts: Split, spec: SplitSpec, columns: Columns
+    spine: pl.DataFrame,
+    features: pl.DataFrame,
+    labels: pl.DataFrame,
+    parts: pl.Series,
+    spec: SplitSpec,
+    columns: Columns,
 ) -> Snapshot:
     """The frames of a snapshot.
 
@@ -55,7 +60,7 @@ def snapshot(
         spine: One row a question, with `_object` and `_row`.
         features: Feature columns, row by row.
         labels: `label` and `_label_known_at`, row by row.
-        parts: The part of every row, as `split` decided.
+        parts: The part of every row, as `split` decided; other rows are left out.
         spec: Names the spine's column of the question.
         columns: Spine columns that go along.
 
@@ -71,7 +76,7 @@ def snapshot(
             found=f"{rows.height - rows[ROW_ID].n_unique()} rows",
             fix="Read every dataset version once.",
         )
-    frames = {part: rows.filter(parts.parts == part).sort(ASKED, ROW_ID) for part in PARTS}
+    frames = {part: rows.filter(parts == part).sort(ASKED, ROW_ID) for part in PARTS}
     segments = [f"{SEGMENT}{name}" for name in columns.segments]
     return Snapshot(
         **frames,

@@ -1,0 +1,127 @@
+"""Makes a snapshot: labels what has matured, splits it by time, learns from the fit rows, computes the features."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from andon.contracts.model import Feature, Task
+from andon.expressions.evaluate import evaluate, evaluate_label
+from andon.expressions.fit import fit
+from andon.expressions.plan import FeaturePlan
+from andon.expressions.tree import Node
+from andon.kernel.canonical import Json
+from andon.kernel.errors import InputError
+from andon.line.features.snapshot import Columns, Snapshot, classes_of, snapshot
+from andon.line.features.split import PARTS, Split, SplitSpec, split
+from andon.line.matrix import features_of
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """What a snapshot is made by.
+
+    Attributes:
+        plan: Features, not fitted yet.
+        label: The label's expression.
+        spec: How rows are split; its `asked` is the plan's.
+        columns: Spine columns that go along.
+    """
+
+    plan: FeaturePlan
+    label: Node
+    spec: SplitSpec
+    columns: Columns
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A snapshot, and what a model needs to know of it.
+
+    Attributes:
+        plan: The plan with everything learned from the fit rows.
+        classes: Names of the classes in the order of their numbers, for a label that is a category.
+        parts: Where every row of the spine went, and when the parts begin.
+    """
+
+    snapshot: Snapshot
+    plan: FeaturePlan
+    features: tuple[Feature, ...]
+    task: Task
+    classes: tuple[str, ...]
+    parts: Split
+
+    def facts(self) -> dict[str, Json]:
+        """Facts of the snapshot's manifest: counts, times, task, classes and the fitted plan."""
+        return {
+            **self.parts.facts(),
+            "task": self.task,
+            "classes": list(self.classes),
+            "plan": self.plan.to_json(),
+            "columns": [feature.name for feature in self.features],
+        }
+
+
+def build(definition: Definition, spine: pl.DataFrame, tables: Mapping[str, pl.LazyFrame]) -> Built:
+    """The snapshot of a definition.
+
+    Rows that no part takes are left out before features are computed, and counted.
+
+    Args:
+        definition: What to make.
+        spine: The rows that ask, with `_known_at`, `_object` and `_row`.
+        tables: Published datasets by contract, with the same columns.
+
+    Raises:
+        InputError: No model can be made of these rows, a feature is not a number, or a column is missing or of another
+            type; see `split`, `fit` and `evaluate`.
+    """
+    plan, spec = definition.plan, definition.spec
+    _check(definition)
+    features = features_of(plan)
+    labels = evaluate_label(definition.label, plan.spine, spine, tables, spec.as_of_ns)
+    parts = split(spine, labels, spec)
+    kept = parts.parts.is_in(PARTS)
+    fitted = fit(plan, spine.filter(parts.parts == "fit"), tables)
+    made = snapshot(
+        spine.filter(kept),
+        evaluate(fitted, spine.filter(kept), tables),
+        labels.filter(kept),
+        parts.parts.filter(kept),
+        spec,
+        definition.columns,
+    )
+    return Built(made, fitted, features, task_of(definition.label.type.kind), classes_of(made.fit), parts)
+
+
+def task_of(kind: str) -> Task:
+    """What a label of a kind asks of a model: `bool` two outcomes, `category` many classes, a number a value.
+
+    Raises:
+        InputError: No model can be made for such a label.
+    """
+    if kind == "bool":
+        return "binary"
+    if kind == "category":
+        return "classes"
+    if kind in ("int", "fixed", "float"):
+        return "regression"
+    raise InputError(
+        "features.label-kind",
+        "A model cannot predict this kind of label.",
+        place="label",
+        found=kind,
+        fix="Compare it (> 15), or take a number, a bool or a category.",
+    )
+
+
+def _check(definition: Definition) -> None:
+    task_of(definition.label.type.kind)
+    if definition.spec.asked != definition.plan.asked:
+        raise InputError(
+            "features.other-question-time",
+            "Rows are split by another time than the features are computed for.",
+            place=definition.plan.spine,
+            found=f"{definition.spec.asked}, not {definition.plan.asked}",
+            fix="Split by the plan's own time of the question.",
+        )
