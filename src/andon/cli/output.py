@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from andon.kernel.canonical import Json
 from andon.kernel.errors import AndonError
 
 EXIT_FAILED = 1
+WIDE = 200
 
 
 @dataclass
@@ -25,8 +26,8 @@ class Output:
     """
 
     as_json: bool = False
-    console: Console = field(default_factory=lambda: Console(highlight=False, soft_wrap=True))
-    errors: Console = field(default_factory=lambda: Console(stderr=True, highlight=False, soft_wrap=True))
+    console: Console = field(default_factory=lambda: _console(stderr=False))
+    errors: Console = field(default_factory=lambda: _console(stderr=True))
 
     def say(self, text: str = "", style: str = "") -> None:
         """A sentence for a person; nothing in JSON mode."""
@@ -42,7 +43,13 @@ class Output:
         if self.as_json:
             return
         table = Table(
-            *columns, title=title or None, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0)
+            *(Column(name, overflow="fold") for name in columns),
+            title=title or None,
+            title_justify="left",
+            box=None,
+            pad_edge=False,
+            padding=(0, 2, 0, 0),
+            show_header=any(columns),
         )
         for row in rows:
             table.add_row(*(escape(cell) for cell in row))
@@ -78,3 +85,9 @@ def reported(output: Output) -> Iterator[None]:
         raise SystemExit(EXIT_FAILED) from error
     except BrokenPipeError as error:
         raise SystemExit(0) from error
+
+
+def _console(*, stderr: bool) -> Console:
+    """As wide as the terminal; where there is none, wide enough that no table is cut."""
+    console = Console(stderr=stderr, highlight=False, soft_wrap=True)
+    return console if console.is_terminal else Console(stderr=stderr, highlight=False, soft_wrap=True, width=WIDE)
