@@ -89,3 +89,9 @@ def test_a_duration_is_the_sum_of_its_parts(parts):
 def test_what_is_no_duration_is_refused(text):
     with pytest.raises(UsageError, match="not-a-duration"):
         duration_ns(text)
+
+
+@given(st.integers(min_value=-(10**18), max_value=4 * 10**18))
+def test_a_moment_is_read_back_to_the_nanosecond(moment: int) -> None:
+    """What andon prints as a time is the time it means."""
+    assert parse_iso(iso(moment)) == moment

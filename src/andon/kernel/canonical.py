@@ -41,6 +41,7 @@ def loads(data: bytes) -> Json:
     """
     try:
         value: Json = json.loads(data, parse_int=_read_integer)
+        written = dumps(value)
     except (ValueError, RecursionError) as error:
         raise InputError(
             "canonical.not-json",
@@ -48,7 +49,7 @@ def loads(data: bytes) -> Json:
             found=repr(data[:60]),
             fix="Check where the file came from.",
         ) from error
-    if dumps(value) != data:
+    if written != data:
         raise InputError(
             "canonical.not-canonical",
             "These bytes are JSON, but not in canonical form.",

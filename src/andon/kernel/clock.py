@@ -19,6 +19,7 @@ _UNITS_NS: Final = {
     "w": 7 * 86_400 * SECOND_NS,
 }
 _DURATION: Final = re.compile(r"(\d+)(ns|us|ms|s|m|h|d|w)")
+_FRACTION: Final = re.compile(r"(?<=\d)[.,](\d+)")
 
 
 class Clock(Protocol):
@@ -76,4 +77,6 @@ def parse_iso(text: str) -> int:
         ) from error
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     whole = moment.replace(microsecond=0)
-    return int(whole.timestamp()) * SECOND_NS + moment.microsecond * 1_000
+    # Python keeps six decimals of a second; the nine that nanoseconds have are read here.
+    fraction = _FRACTION.search(text)
+    return int(whole.timestamp()) * SECOND_NS + (int(fraction[1][:9].ljust(9, "0")) if fraction else 0)

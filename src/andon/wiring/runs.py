@@ -91,10 +91,11 @@ def run_line(folder: Path, subjects: Sequence[str], *, as_of: str, person: str, 
         digest = keep(declaration, opened.settings, opened.blobs)
         line = opened.line(declaration)
         orders = _Orders(opened, line, digest, person or opened.settings.person, as_of)
-        runs: list[Run] = []
-        for source in declaration.sources:
-            if not subjects or source.name in subjects:
-                runs.append(run_to_rest(line, orders.ingest(source.name), tell, time.sleep))
+        runs = [
+            run_to_rest(line, orders.ingest(source.name), tell, time.sleep)
+            for source in declaration.sources
+            if not subjects or source.name in subjects
+        ]
         blocked = {line.source(run.subject).contract for run in runs if run.state != "done"}
         for model in declaration.models:
             wanted = not subjects or model.name in subjects
@@ -155,7 +156,7 @@ class _Orders:
 
 
 def _check_subjects(declaration: Declaration, subjects: Sequence[str]) -> None:
-    known = [item.name for item in (*declaration.sources, *declaration.models)]
+    known = [source.name for source in declaration.sources] + [model.name for model in declaration.models]
     for subject in subjects:
         if subject not in known:
             raise UsageError(
