@@ -6,10 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 _FILE = Path(__file__).with_name("declared.py")
 _SOURCE = Path(__file__).parents[2] / "src"
 
 
+@pytest.mark.slow
 def test_mypy_strict_accepts_the_declarations_and_refuses_the_wrong_ones(tmp_path):
     """A `type: ignore` that nothing needs is an error here, so each wrong line is proved wrong."""
     shutil.copy(_FILE, tmp_path / "declared.py")
@@ -19,6 +22,7 @@ def test_mypy_strict_accepts_the_declarations_and_refuses_the_wrong_ones(tmp_pat
     assert done.returncode == 0, done.stdout
 
 
+@pytest.mark.slow
 def test_pyright_strict_accepts_the_declarations_and_refuses_the_wrong_ones(tmp_path):
     """The other checker of the trade, and the one in most editors."""
     shutil.copy(_FILE, tmp_path / "declared.py")
