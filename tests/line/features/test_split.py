@@ -143,7 +143,7 @@ def made(**changes):
     spine, labels = steady(**changes)
     features = pl.DataFrame({"hour": range(50), "carrier": [i % 4 for i in range(50)]})
     parts = split(spine, labels, spec())
-    return snapshot(spine, features, labels, parts.parts, spec(), Columns(("flight",), ("origin",))), parts
+    return snapshot(spine, features, labels, parts, spec(), Columns(("flight",), ("origin",))), parts
 
 
 def test_the_frames_hold_the_rows_of_their_part_sorted_by_time():
@@ -171,8 +171,8 @@ def test_the_order_rows_arrive_in_changes_nothing(order):
     spine, labels = steady()
     features = pl.DataFrame({"hour": range(50)})
     columns, parts = Columns(("flight",), ("origin",)), split(spine[order], labels[order], spec())
-    shuffled = snapshot(spine[order], features[order], labels[order], parts.parts, spec(), columns)
-    straight = snapshot(spine, features, labels, split(spine, labels, spec()).parts, spec(), columns)
+    shuffled = snapshot(spine[order], features[order], labels[order], parts, spec(), columns)
+    straight = snapshot(spine, features, labels, split(spine, labels, spec()), spec(), columns)
     for name, frame in shuffled.objects().items():
         assert frame.equals(straight.objects()[name])
 
@@ -180,7 +180,7 @@ def test_the_order_rows_arrive_in_changes_nothing(order):
 @pytest.mark.parametrize("name", ["label", "_row_id", "_asked"])
 def test_a_feature_cannot_take_a_name_of_andons(name):
     spine, labels = steady()
-    parts = split(spine, labels, spec()).parts
+    parts = split(spine, labels, spec())
     with pytest.raises(InputError, match="andon's own"):
         snapshot(spine, pl.DataFrame({name: range(50)}), labels, parts, spec(), Columns((), ()))
 
@@ -188,7 +188,7 @@ def test_a_feature_cannot_take_a_name_of_andons(name):
 def test_the_same_stored_row_twice_is_refused():
     spine, labels = steady()
     spine = spine.with_columns(_row=pl.lit(7, pl.Int64))
-    parts = split(spine, labels, spec()).parts
+    parts = split(spine, labels, spec())
     with pytest.raises(InputError, match="same stored row twice"):
         snapshot(spine, pl.DataFrame({"a": range(50)}), labels, parts, spec(), Columns((), ()))
 

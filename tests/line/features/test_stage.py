@@ -81,6 +81,22 @@ def test_a_value_that_becomes_known_after_the_question_is_never_a_feature():
         assert frame["label"].null_count() == 0
 
 
+def test_a_question_that_was_not_known_yet_is_not_there():
+    spine, tables = data()
+    late = pl.when(pl.col("_row") < 5).then(pl.lit(N * HOUR).cast(MOMENT)).otherwise(pl.col("_known_at"))
+    built = build(DEFINITION, spine.with_columns(_known_at=late), tables)
+    assert built.parts.counts.rows_in == N - 5
+    assert "F4" not in set(built.snapshot.fit["_key.flight"])
+
+
+def test_the_holdouts_questions_go_along_for_a_champion_row_by_row():
+    spine, tables = data()
+    built = build(DEFINITION, spine.sample(fraction=1.0, shuffle=True, seed=3), tables)
+    assert built.holdout_spine["_row_id"].equals(built.snapshot.holdout_features["_row_id"])
+    assert built.holdout_spine["flight"].equals(built.snapshot.holdout["_key.flight"].rename("flight"))
+    assert "label" not in built.holdout_spine.columns
+
+
 def test_categories_are_learned_from_the_fit_rows_alone():
     built = build(DEFINITION, *data())
     assert set(built.snapshot.fit["carrier"]) == {0, 1}

@@ -7,7 +7,7 @@ from typing import Final
 import polars as pl
 
 from andon.kernel.errors import InputError
-from andon.line.features.split import LABEL, PARTS, TIME, SplitSpec
+from andon.line.features.split import LABEL, PARTS, TIME, Split, SplitSpec
 
 ASKED: Final = "_asked"
 ROW_ID: Final = "_row_id"
@@ -50,7 +50,7 @@ def snapshot(
     spine: pl.DataFrame,
     features: pl.DataFrame,
     labels: pl.DataFrame,
-    parts: pl.Series,
+    parts: Split,
     spec: SplitSpec,
     columns: Columns,
 ) -> Snapshot:
@@ -76,7 +76,7 @@ def snapshot(
             found=f"{rows.height - rows[ROW_ID].n_unique()} rows",
             fix="Read every dataset version once.",
         )
-    frames = {part: rows.filter(parts == part).sort(ASKED, ROW_ID) for part in PARTS}
+    frames = {part: rows.filter(parts.parts == part).sort(ASKED, ROW_ID) for part in PARTS}
     segments = [f"{SEGMENT}{name}" for name in columns.segments]
     return Snapshot(
         **frames,

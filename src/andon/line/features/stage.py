@@ -1,7 +1,7 @@
 """Makes a snapshot: labels what has matured, splits it by time, learns from the fit rows, computes the features."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -12,7 +12,7 @@ from andon.expressions.plan import FeaturePlan
 from andon.expressions.tree import Node
 from andon.kernel.canonical import Json
 from andon.kernel.errors import InputError
-from andon.line.features.snapshot import Columns, Snapshot, classes_of, snapshot
+from andon.line.features.snapshot import ROW_ID, Columns, Snapshot, classes_of, snapshot
 from andon.line.features.split import PARTS, Split, SplitSpec, split
 from andon.line.matrix import features_of
 
@@ -42,9 +42,12 @@ class Built:
         plan: The plan with everything learned from the fit rows.
         classes: Names of the classes in the order of their numbers, for a label that is a category.
         parts: Where every row of the spine went, and when the parts begin.
+        holdout_spine: The spine's holdout rows with `_row_id`, in the order of the frames, for a champion with its own
+            features.
     """
 
     snapshot: Snapshot
+    holdout_spine: pl.DataFrame
     plan: FeaturePlan
     features: tuple[Feature, ...]
     task: Task
@@ -65,7 +68,8 @@ class Built:
 def build(definition: Definition, spine: pl.DataFrame, tables: Mapping[str, pl.LazyFrame]) -> Built:
     """The snapshot of a definition.
 
-    Rows that no part takes are left out before features are computed, and counted.
+    Spine rows that were not known before `as_of` are not there. Rows that no part takes are counted, and left
+    out before features are computed.
 
     Args:
         definition: What to make.
@@ -79,19 +83,34 @@ def build(definition: Definition, spine: pl.DataFrame, tables: Mapping[str, pl.L
     plan, spec = definition.plan, definition.spec
     _check(definition)
     features = features_of(plan)
+    spine = visible(spine, spec.as_of_ns)
     labels = evaluate_label(definition.label, plan.spine, spine, tables, spec.as_of_ns)
     parts = split(spine, labels, spec)
-    kept = parts.parts.is_in(PARTS)
     fitted = fit(plan, spine.filter(parts.parts == "fit"), tables)
+    kept = parts.parts.is_in(PARTS)
+    rows = spine.filter(kept)
     made = snapshot(
-        spine.filter(kept),
-        evaluate(fitted, spine.filter(kept), tables),
+        rows,
+        evaluate(fitted, rows, tables),
         labels.filter(kept),
-        parts.parts.filter(kept),
+        replace(parts, parts=parts.parts.filter(kept)),
         spec,
         definition.columns,
     )
-    return Built(made, fitted, features, task_of(definition.label.type.kind), classes_of(made.fit), parts)
+    held = _ordered(spine.filter(parts.parts == "holdout"), made.holdout)
+    return Built(made, held, fitted, features, task_of(definition.label.type.kind), classes_of(made.fit), parts)
+
+
+def visible(spine: pl.DataFrame, as_of_ns: int) -> pl.DataFrame:
+    """The rows of a spine that were known before `as_of_ns`."""
+    return spine.filter(pl.col("_known_at").to_physical() < as_of_ns)
+
+
+def _ordered(spine: pl.DataFrame, frame: pl.DataFrame) -> pl.DataFrame:
+    """The rows of a spine in the order of a frame of the snapshot."""
+    row_id = pl.format("{}:{}", pl.col("_object"), pl.col("_row")).alias(ROW_ID)
+    rows = spine.with_columns(row_id)
+    return frame.select(ROW_ID).join(rows, on=ROW_ID, how="left", maintain_order="left").select(rows.columns)
 
 
 def task_of(kind: str) -> Task:
