@@ -22,7 +22,7 @@ from andon.gates.bundle import Trust, check_bundle, read_bundle
 from andon.kernel.canonical import dumps, loads
 from andon.kernel.clock import SystemClock
 from andon.kernel.digest import Digest, hex_of
-from andon.kernel.errors import InputError
+from andon.kernel.errors import InputError, IntegrityError
 from andon.kernel.ids import new_id, system_entropy
 from andon.line.ingest.stage import read_dataset
 from andon.line.serve.folder import ServeFolder, hold
@@ -121,6 +121,14 @@ class BundledReleases:
                 fix="Promote the release: that lays its bundle out for the servers.",
             ) from error
         checked = check_bundle(read_bundle(data), self._target, self._blobs.read, self._trust)
+        if checked.release != release:
+            raise IntegrityError(
+                "serve.other-bundle",
+                "This bundle proves another release.",
+                place=str(path),
+                found=checked.release,
+                fix="Promote the release again: that lays its own bundle out for the servers.",
+            )
         facts: ReleaseFacts = checked.facts
         return load_release(checked.release, checked.model, facts, checked.objects, doors())
 

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Mapping
@@ -63,28 +62,22 @@ def start(settings: ServerSettings) -> ServerStatus:
         return status(settings)
     path = folder / "server-settings.json"
     write_server_settings(settings, path)
-    with (folder / "server.log").open("ab") as log:
-        written = log.tell()
-        process = subprocess.Popen(
-            [sys.executable, "-m", "andon.wiring.processes.server", str(path)],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
+    log = folder / "server.log"
+    written = log.stat().st_size if log.exists() else 0
+    pid = _spawn([sys.executable, "-m", "andon.wiring.processes.server", str(path)], log)
     deadline = time.monotonic() + START_S
-    while time.monotonic() < deadline and process.poll() is None:
+    while time.monotonic() < deadline and not _has_ended(pid):
         found = status(settings)
-        if found.is_running and found.url and found.pid == process.pid:
+        if found.is_running and found.url and found.pid == pid:
             return found
         time.sleep(_PAUSE_S)
-    if process.poll() is None:
-        process.terminate()
+    if not _has_ended(pid):
+        os.kill(pid, signal.SIGTERM)
     raise UsageError(
         "serve.not-started",
         "The server did not come up.",
-        place=str(folder / "server.log"),
-        found=(folder / "server.log").read_bytes()[written:].decode(errors="replace")[-800:],
+        place=str(log),
+        found=log.read_bytes()[written:].decode(errors="replace")[-800:],
         fix="Mend what the log says, then start it again.",
     )
 
@@ -98,7 +91,12 @@ def stop(settings: ServerSettings, wait_s: float = 30.0) -> bool:
     folder = Path(settings.folder)
     if not is_held(folder / "server.lock"):
         return False
-    os.kill(status(settings).pid, signal.SIGTERM)
+    pid = status(settings).pid
+    if not pid:
+        raise UsageError(
+            "serve.still-starting", "The server is just starting or ending.", place=str(folder), fix="Ask again."
+        )
+    os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + wait_s
     while is_held(folder / "server.lock"):
         if time.monotonic() > deadline:
@@ -106,6 +104,7 @@ def stop(settings: ServerSettings, wait_s: float = 30.0) -> bool:
                 "serve.not-stopped", "The server does not end.", place=str(folder), fix="Look into its log."
             )
         time.sleep(_PAUSE_S)
+    _has_ended(pid)
     return True
 
 
@@ -219,6 +218,33 @@ def _check_slot(releases: BundledReleases, slot: Slot) -> None:
             found=str(error),
             fix="Mend it first: a release is promoted only when the way back is open.",
         ) from error
+
+
+def _spawn(command: list[str], log: Path) -> int:
+    """Start a process that outlives this one, in a session of its own, and return its id."""
+    opened = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    files = [
+        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 1, str(log), opened, 0o600),
+        (os.POSIX_SPAWN_DUP2, 1, 2),
+    ]
+    return os.posix_spawn(command[0], command, os.environ, file_actions=files, setsid=True)
+
+
+def _has_ended(pid: int) -> bool:
+    """Whether a process ended; takes its exit status if it is ours."""
+    try:
+        return os.waitpid(pid, os.WNOHANG) != (0, 0)
+    except ChildProcessError:
+        return not _lives(pid)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def _read(path: Path) -> Mapping[str, object]:

@@ -208,7 +208,7 @@ class Follower:
 
     def _signs(self) -> object:
         """What changes whenever a file that is followed does."""
-        found: list[object] = [self._cell.position.sequence]
+        found: list[object] = [self._cell.packed]
         for path in (self._folder.routing, self._folder.prepared, self._folder.state):
             try:
                 stat = path.stat()

@@ -11,6 +11,7 @@ from andon.line.serve.folder import ServeFolder, replace_file
 from andon.line.serve.route import Route
 
 PAUSE_S: Final = 0.05
+SAY_EVERY: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +52,15 @@ class Upkeep:
         self._worker = worker
         self._route = route
         self._said: WorkerStatus | None = None
+        self._steps = 0
 
     def step(self) -> None:
         """Follow, write and say once."""
         changed = self._route.follower.refresh()
         self._route.log.drain()
-        self._say(changed=changed)
+        self._steps += 1
+        said = self._said.issued if self._said else -1
+        self._say(changed=changed or (self._steps % SAY_EVERY == 0 and said != self._route.log.issued))
 
     def finish(self) -> None:
         """Close the open batch and say how it ended."""
