@@ -69,7 +69,8 @@ class Linear:
             raise InputError("test.not-linear", "Not such a model.") from error
 
     def predict(self, matrix: np.ndarray) -> np.ndarray:
-        return 1.0 / (1.0 + np.exp(-(np.nan_to_num(matrix, posinf=0, neginf=0).sum(axis=1) * 1e-3 + self.bias)))
+        total = np.nan_to_num(matrix, posinf=0, neginf=0).sum(axis=1) * 1e-3 + self.bias
+        return 1.0 / (1.0 + np.exp(-np.clip(total, -700, 700)))
 
 
 DOORS = {"linear": Linear()}
