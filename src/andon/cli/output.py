@@ -33,6 +33,7 @@ class Output:
         """A sentence for a person; nothing in JSON mode."""
         if not self.as_json:
             self.console.print(escape(text), style=style or None)
+            self.console.file.flush()
 
     def progress(self, text: str) -> None:
         """A line about work that goes on; on the error stream, so that results stay clean."""
