@@ -86,3 +86,9 @@ def test_a_verdict_under_an_empty_policy_admits_nothing(at):
     empty = replace(MODEL, criteria=(), signoffs=())
     world.forge_verdict(world.made.model, "model:late", policy=empty, findings=())
     assert refusal(world.admit) == "gates.empty-policy"
+
+
+def test_a_pass_that_itself_names_a_failure_that_stands_admits_nothing(at):
+    world = at("approved")
+    world.forge_verdict(world.made.model, "model:late", stands=(world.made.model,))
+    assert refusal(world.admit) == "gates.not-passed"

@@ -1,0 +1,72 @@
+"""The bundle: its bytes, what it needs, and what it does not."""
+
+from dataclasses import replace
+
+from andon.gates.bundle import bundle_json, check_bundle, read_bundle
+from andon.kernel.canonical import dumps
+from andon.ledger.memory import Remembered
+from tests.gates.world import TARGET, refusal
+
+
+def bundle_of(world):
+    return read_bundle(world.blobs.read(world.made.bundle))
+
+
+def test_a_bundle_reads_back_as_the_bytes_it_was(at):
+    world = at("admitted")
+    data = world.blobs.read(world.made.bundle)
+    assert dumps(bundle_json(read_bundle(data))) == data
+
+
+def test_a_bundle_holds_no_more_than_what_was_relied_on(at):
+    world = at("admitted")
+    world.judge_training(world.model(b"another"))
+    world.approve("di", role="reader")
+    bundle = bundle_of(world)
+    assert len(bundle.statements) == 7  # four verdicts, a sign-off, bound, admission
+    assert set(bundle.manifests) == {vars(world.made)[part] for part in vars(world.made) if part != "bundle"}
+
+
+def test_a_bundle_made_later_on_a_longer_ledger_proves_the_same(at):
+    world = at("admitted")
+    world.judge_training(world.model(b"another"))
+    first = world.made.bundle
+    later = world.admit()
+    assert later.bundle != first
+    assert world.load().release == world.made.release
+
+
+def test_only_the_models_own_bytes_and_the_declaration_are_read_at_a_load(at):
+    world = at("admitted")
+    read = []
+
+    def reading(digest):
+        read.append(digest)
+        return world.blobs.read(digest)
+
+    loaded = check_bundle(bundle_of(world), TARGET, reading, world.trust())
+    model = {item.sha256 for item in world.the("model").content}
+    assert set(read) == model | {loaded.facts.declaration}
+    assert len(read) == len(set(read))
+
+
+def test_a_ledger_of_another_name_or_another_history_is_refused(at):
+    world = at("admitted")
+    seen = world.record.remembered()
+    assert refusal(lambda: world.load(remembered=replace(seen, origin="tests.example/other"))) != ""
+    fork = Remembered(seen.origin, seen.size, b"\0" * 32, 1)
+    assert refusal(lambda: world.load(remembered=fork)) == "gates.bundle-damaged"
+    assert refusal(lambda: world.load(remembered=None)) == ""
+
+
+def test_any_changed_byte_of_a_bundle_is_refused_or_means_the_same(at):
+    world = at("admitted")
+    data = world.blobs.read(world.made.bundle)
+    trust = world.trust()
+    for place in range(7, len(data), len(data) // 150):
+        changed = data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]
+
+        def load(changed=changed):
+            return check_bundle(read_bundle(changed), TARGET, world.blobs.read, trust)
+
+        assert refusal(load) != "", place
