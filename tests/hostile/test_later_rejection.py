@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from tests.gates.world import refusal
+from andon.gates.gatekeeper import Gatekeeper
+from tests.gates.world import TARGET, refusal
 
 
 def test_untouched_the_approved_release_is_admitted(at):
@@ -57,3 +58,26 @@ def test_a_rejection_before_the_pass_leaves_the_gate_pending(at):
     judged = world.judge_release(world.the("release"))
     assert (judged.outcome, judged.verdict) == ("PENDING", "")
     assert "rejected by cy" in judged.missing[0]
+
+
+class Interrupted:
+    """A store that lets somebody speak while the admission reads it."""
+
+    def __init__(self, blobs, speak):
+        self.blobs, self.speak, self.read, self.put, self.put_file = blobs, speak, blobs.read, blobs.put, blobs.put_file
+
+    def has(self, digest):
+        return self.blobs.has(digest)
+
+    def local(self, digest):
+        speak, self.speak = self.speak, lambda: None
+        speak()
+        return self.blobs.local(digest)
+
+
+def test_a_rejection_that_comes_while_the_admission_reads_is_not_overlooked(at):
+    world = at("approved")
+    blobs = Interrupted(world.blobs, lambda: world.approve("cy", "reject"))
+    keeper = Gatekeeper(replace(world.keeper.keeping, blobs=blobs))
+    assert refusal(lambda: keeper.admit(world.made.release, TARGET)) == "gates.ledger-grew"
+    assert refusal(world.admit) == "gates.people-missing"
