@@ -140,5 +140,9 @@ def _prepare(folder: Path, job: Job) -> None:
 
 
 def _command(folder: Path) -> list[str]:
-    """Without the working folder on the path, without writing byte code beside the user's files."""
-    return [sys.executable, "-P", "-B", "-X", "utf8", "-m", "andon.wiring.processes.stage", str(folder)]
+    """Without the working folder on the path, and without writing byte code beside the user's files.
+
+    Output is not held back and a crash says where it happened, so that the last lines are there when it ends.
+    """
+    options = ["-P", "-B", "-u", "-X", "utf8", "-X", "faulthandler"]
+    return [sys.executable, *options, "-m", "andon.wiring.processes.stage", str(folder)]
