@@ -3,19 +3,15 @@
 from collections.abc import Mapping
 from typing import Final, cast
 
-import polars as pl
-
 from andon.contracts.declaration import FeatureSet, Model
-from andon.contracts.model import Feature, Task
 from andon.contracts.wire import to_json
-from andon.expressions.evaluate import evaluate, evaluate_label
-from andon.expressions.fit import fit
-from andon.expressions.plan import FeaturePlan, plan_from_json
+from andon.expressions.plan import plan_from_json
 from andon.expressions.tree import from_json
 from andon.kernel.canonical import Json, dumps
 from andon.kernel.digest import Digest
-from andon.line.features.snapshot import ASKED, ROW_ID, Columns, classes_of, snapshot
-from andon.line.features.split import PARTS, SplitSpec, split
+from andon.line.features.snapshot import Columns
+from andon.line.features.split import PARTS, SplitSpec
+from andon.line.features.stage import Definition, build
 from andon.runtime.line import Line
 from andon.runtime.run import Run
 from andon.runtime.steps import Tell, arrived
@@ -26,7 +22,6 @@ from andon.store.manifest import Input, Manifest
 PLAN: Final = "plan.json"
 SPINE: Final = "holdout_spine.parquet"
 STORED: Final = ("fit", "tune", "holdout_features", "holdout_labels")
-_TASKS: Final[Mapping[str, Task]] = {"bool": "binary", "category": "classes"}
 
 
 def step_features(line: Line, run: Run, tell: Tell) -> Run:
@@ -62,16 +57,6 @@ def step_features(line: Line, run: Run, tell: Tell) -> Run:
     return arrived(line, run, "train", {"snapshot": output})
 
 
-def described(plan: FeaturePlan) -> tuple[Feature, ...]:
-    """The features of a fitted plan as a model takes them."""
-    return tuple(Feature(name, node.type.kind, categorical=node.op == "codes") for name, node in plan.features)
-
-
-def task_of(features: FeatureSet) -> Task:
-    """What kind of task the label makes."""
-    return _TASKS.get(features.label_kind, "regression")
-
-
 def _check_passes(line: Line, datasets: Mapping[str, Digest]) -> None:
     """The handoff: the batch that each pinned version ends with was passed by its data gate."""
     sources = {source.contract: source.name for source in line.declaration.sources}
@@ -91,20 +76,18 @@ def _make(
 ) -> Made:
     contract = line.contracts[features.spine]
     tables = open_tables(line, datasets)
-    plan, label = plan_from_json(features.plan), from_json(features.label)
-    spec = SplitSpec(plan.asked, features.label_within_ns, model.tune_ns, model.holdout_ns, as_of_ns)
-    moment = pl.lit(as_of_ns, dtype=pl.Int64).cast(pl.Datetime("ns", "UTC"))
-    spine = tables[features.spine].filter(pl.col("_known_at") < moment).collect()
-    labels = evaluate_label(label, features.spine, spine, tables, as_of_ns)
-    parts = split(spine, labels, spec)
-    plan = fit(plan, spine.filter(parts.parts == "fit"), tables)
+    plan = plan_from_json(features.plan)
     segments = tuple(column.name for column in contract.columns if column.segment)
-    taken = snapshot(
-        spine, evaluate(plan, spine, tables), labels, parts, spec, Columns(contract.of_role("key"), segments)
+    definition = Definition(
+        plan=plan,
+        label=from_json(features.label),
+        spec=SplitSpec(plan.asked, features.label_within_ns, model.tune_ns, model.holdout_ns, as_of_ns),
+        columns=Columns(contract.of_role("key"), segments),
     )
-    content = [store_frame(line, f"{name}.parquet", taken.objects()[name]) for name in STORED]
-    content.append(store_frame(line, SPINE, _ordered_spine(spine, parts.parts == "holdout", plan)))
-    content.append(store_bytes(line, PLAN, dumps(plan.to_json())))
+    built = build(definition, tables[features.spine].collect(), tables)
+    content = [store_frame(line, f"{name}.parquet", built.snapshot.objects()[name]) for name in STORED]
+    content.append(store_frame(line, SPINE, built.holdout_spine.drop("_known_at")))
+    content.append(store_bytes(line, PLAN, dumps(built.plan.to_json())))
     return Made(
         Manifest(
             kind="snapshot",
@@ -113,17 +96,10 @@ def _make(
             inputs=tuple(Input(f"dataset:{name}", digest) for name, digest in datasets.items()),
             stage_key=key,
             facts={
-                "split": parts.facts(),
-                "task": task_of(features),
-                "classes": list(classes_of(taken.fit)),
-                "features": [to_json(feature) for feature in described(plan)],
+                "split": built.parts.facts(),
+                "task": built.task,
+                "classes": list(built.classes),
+                "features": [to_json(feature) for feature in built.features],
             },
         )
     )
-
-
-def _ordered_spine(spine: pl.DataFrame, is_holdout: pl.Series, plan: FeaturePlan) -> pl.DataFrame:
-    """The spine's holdout rows in the order of the snapshot's frames, for a champion with features of its own."""
-    row_id = pl.format("{}:{}", pl.col("_object"), pl.col("_row")).alias(ROW_ID)
-    asked = pl.col(plan.asked).alias(ASKED)
-    return spine.filter(is_holdout).with_columns(row_id, asked).sort(ASKED, ROW_ID).drop(ASKED, "_known_at")
