@@ -112,5 +112,5 @@ def test_descriptions_say_kind_name_and_size():
     assert describe(dataset) == "dataset Schedule: 7 rows in 1 object, up to 2027-01-15T08:00:00Z"
     assert describe(snapshot) == "snapshot: fit 7 rows"
     assert describe(batch) == "batch"
-    assert describe(counted) == "batch Schedule: in 4 good 3"
+    assert describe(counted) == "batch Schedule: in 4 good 3 duplicate 0"
     assert describe(made("release", model_name="late", target="local")) == "release late for local"

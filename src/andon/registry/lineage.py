@@ -12,6 +12,7 @@ from andon.store.manifest import Input, Manifest
 
 _EARLIER: Final = "previous"
 _ONTO: Final = "onto"
+_COUNTED: Final = ("in", "good", "quarantined", "duplicate")
 _DECIMAL: Final = "0123456789"
 
 
@@ -67,7 +68,7 @@ def is_closed(lineage: tuple[Ancestor, ...]) -> bool:
 def describe(manifest: Manifest) -> str:
     """An artefact in a few words for people: its kind, its name where it has one, and its size."""
     name = _name(manifest)
-    parts = [part for part in (_counts(manifest.facts), _rows(manifest), _until(manifest.facts)) if part]
+    parts = [part for part in (_counts(manifest.facts) or _rows(manifest), _until(manifest.facts)) if part]
     return f"{manifest.kind} {name}".rstrip() + (f": {', '.join(parts)}" if parts else "")
 
 
@@ -115,7 +116,7 @@ def _counts(facts: Mapping[str, Json]) -> str:
     counts = facts.get("counts")
     if not isinstance(counts, Mapping):
         return ""
-    return " ".join(f"{name} {value}" for name, value in counts.items() if isinstance(value, int) and value)
+    return " ".join(f"{name} {counts[name]}" for name in _COUNTED if isinstance(counts.get(name), int))
 
 
 def _rows(manifest: Manifest) -> str:

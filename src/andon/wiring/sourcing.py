@@ -1,0 +1,226 @@
+"""The exact source rows that one prediction was computed from, and whether they give the numbers the model saw."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Final, cast
+
+import polars as pl
+
+from andon.contracts.dataset import DatasetContract
+from andon.contracts.model import Package
+from andon.contracts.prediction import Prediction
+from andon.expressions.lineage import sources_of
+from andon.expressions.plan import FeaturePlan, plan_from_json, spine_columns
+from andon.expressions.point import Point
+from andon.kernel.canonical import Json
+from andon.kernel.clock import iso
+from andon.kernel.digest import Digest
+from andon.line.matrix import row_of
+from andon.runtime.ingest_run import LANDED
+from andon.runtime.line import Line
+from andon.runtime.tables import open_tables
+from andon.store.manifest import Manifest
+
+_LANDED_ROW: Final = "_landed_row"
+Cell = str | int | float | bool | None
+Tables = Mapping[str, pl.LazyFrame]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRow:
+    """One row that was read for a prediction.
+
+    Attributes:
+        object: Digest of the stored object it stands in, whose bytes were just checked.
+        row: Its number there.
+        batch: Digest of the batch it came with; empty where none of the dataset's batches has the object.
+        landed: Digest of the landed object it was brought in.
+        landed_row: Its number among the rows that landed.
+        values: Its columns as text; `None` for null.
+    """
+
+    contract: str
+    object: Digest
+    row: int
+    batch: Digest
+    landed: Digest
+    landed_row: int | None
+    values: Mapping[str, str | None]
+
+    def to_json(self) -> dict[str, Json]:
+        """The row for programs."""
+        return {
+            "contract": self.contract,
+            "object": self.object,
+            "row": self.row,
+            "batch": self.batch,
+            "landed": self.landed,
+            "landed_row": self.landed_row,
+            "values": dict(self.values),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """What a prediction was computed from.
+
+    Attributes:
+        question: The published row that was asked about; `None` when there is none, or when the caller gave other
+            columns than it has.
+        rows: For each feature the rows it looked at, the oldest first.
+        differing: Features that the published rows do not give as the model saw them.
+        unknown: Features that were given by the caller, or need columns that were, and that nobody published.
+    """
+
+    question: SourceRow | None
+    rows: Mapping[str, tuple[SourceRow, ...]]
+    differing: tuple[str, ...]
+    unknown: tuple[str, ...]
+
+
+def rows_of(line: Line, package: Package, prediction: Prediction) -> Used:
+    """The rows that a prediction was computed from, each object checked as it is read.
+
+    The features are computed again from the dataset versions that the prediction names, and compared bit for bit.
+
+    Args:
+        line: The line of the release's declaration.
+        package: The package of the model that answered.
+        prediction: As it was logged.
+
+    Raises:
+        AndonError: A dataset version that the prediction names is not recorded, or not what was recorded.
+    """
+    plan = plan_from_json(package.plan)
+    wanted = {name: digest for name, digest in prediction.state.items() if name in (plan.spine, *plan.contracts)}
+    tables = open_tables(line, wanted)
+    if not set(line.contracts[plan.spine].of_role("key")) <= set(prediction.entity):
+        return Used(None, {}, (), plan.names)  # complete feature rows were given: there is nothing to compute
+    place, values = _question(line.contracts[plan.spine], tables, plan, prediction)
+    known = _as_seen(plan, package, prediction, tables, values) if values else None
+    if known is None:
+        place, values = None, {**prediction.entity, plan.asked: prediction.asked_ns}
+        smaller = _answerable(plan, values)
+        if smaller is None:
+            return Used(None, {}, (), plan.names)
+        plan, known = smaller, _as_seen(smaller, package, prediction, tables, values)
+    sources = sources_of(plan, values, prediction.asked_ns, tables)
+    places = [(contract, digest, row) for _, contract, digest, row in sources]
+    read = _read_rows(line, wanted, [*places, *([(plan.spine, *place)] if place else [])])
+    return Used(
+        question=read[(plan.spine, *place)] if place else None,
+        rows={name: tuple(read[one[1:]] for one in sources if one[0] == name) for name in plan.names},
+        differing=tuple(known or ()),
+        unknown=tuple(sorted(set(prediction.inputs) - set(plan.names))),
+    )
+
+
+def _question(
+    contract: DatasetContract, tables: Tables, plan: FeaturePlan, prediction: Prediction
+) -> tuple[tuple[Digest, int] | None, Mapping[str, object]]:
+    """Where the published row that was asked about stands, and its values in physical types."""
+    if plan.spine not in tables:
+        return None, {}
+    event = contract.event_time or "_known_at"
+    asked = pl.lit(prediction.asked_ns, dtype=pl.Int64)
+    keys = [pl.col(name).to_physical() == pl.lit(prediction.entity.get(name)) for name in contract.of_role("key")]
+    visible = tables[plan.spine].filter(*keys, pl.col("_known_at").to_physical() <= asked)
+    newest = visible.sort(event, "_known_at").tail(1).collect()
+    if newest.is_empty():
+        return None, {}
+    row = newest.with_columns(pl.selectors.temporal().to_physical()).row(0, named=True)
+    place = str(row["_object"]), int(row["_row"])
+    named = {column.name: row[column.name] for column in contract.columns}
+    return place, {**named, plan.asked: prediction.asked_ns}
+
+
+def _as_seen(
+    plan: FeaturePlan, package: Package, prediction: Prediction, tables: Tables, values: Mapping[str, object]
+) -> tuple[str, ...] | None:
+    """The features that do not come out as the model saw them; `None` when a column of the question explains that."""
+    others = {name: table for name, table in tables.items() if name != plan.spine}
+    given = Point(plan, others).features(values, prediction.asked_ns)
+    features = [feature for feature in package.features if feature.name in plan.names]
+    row = dict(zip((feature.name for feature in features), row_of(given, features)[0].tolist(), strict=True))
+    odd = tuple(name for name, value in row.items() if not _is_same(value, prediction.inputs.get(name)))
+    asks = {name for name, node in plan.features if set(spine_columns(node, plan.spine)) - _keys(plan, prediction)}
+    return None if set(odd) & asks else odd
+
+
+def _answerable(plan: FeaturePlan, values: Mapping[str, object]) -> FeaturePlan | None:
+    """The features that need no more of the spine than is known; `None` when there are none."""
+    features = tuple(
+        (name, node) for name, node in plan.features if set(spine_columns(node, plan.spine)) <= set(values)
+    )
+    return replace(plan, features=features) if features else None
+
+
+def _keys(plan: FeaturePlan, prediction: Prediction) -> set[str]:
+    return {*prediction.entity, plan.asked}
+
+
+def _is_same(now: float, logged: Cell) -> bool:
+    if logged is None or isinstance(logged, str):
+        return logged is None and math.isnan(now)
+    then = float(logged)
+    return now == then or (math.isnan(now) and math.isnan(then))
+
+
+def _read_rows(
+    line: Line, datasets: Mapping[str, Digest], places: Iterable[tuple[str, Digest, int]]
+) -> dict[tuple[str, Digest, int], SourceRow]:
+    """Rows by contract, object and number, each with the batch it came with."""
+    wanted: dict[tuple[str, Digest], set[int]] = {}
+    for contract, digest, row in places:
+        wanted.setdefault((contract, digest), set()).add(row)
+    batches = {contract: _batches(line, datasets[contract]) for contract, _ in wanted}
+    found = {}
+    for (contract, digest), rows in wanted.items():
+        batch = batches[contract].get(digest)
+        for row, values in _values(line, digest, rows).items():
+            landed_row = values.pop(_LANDED_ROW, None)
+            shown = {name: _text(value) for name, value in values.items() if not name.startswith("_")}
+            found[contract, digest, row] = SourceRow(
+                contract=contract,
+                object=digest,
+                row=row,
+                batch=batch.digest if batch else "",
+                landed=batch.object(LANDED).sha256 if batch else "",
+                landed_row=landed_row if isinstance(landed_row, int) else None,
+                values=shown,
+            )
+    return found
+
+
+def _values(line: Line, digest: Digest, rows: set[int]) -> dict[int, dict[str, Cell]]:
+    scan = pl.scan_parquet(line.records.blobs.local(digest), row_index_name="_row", hive_partitioning=False)
+    chosen = scan.filter(pl.col("_row").is_in(sorted(rows)))
+    times = pl.selectors.datetime()
+    frame = chosen.with_columns(times.dt.cast_time_unit("ns")).collect()
+    moments = set(frame.select(times).columns)
+    found = {}
+    for row in frame.with_columns(times.to_physical()).iter_rows(named=True):
+        number = int(row.pop("_row"))
+        found[number] = {
+            name: iso(value) if name in moments and value is not None else cast("Cell", value)
+            for name, value in row.items()
+        }
+    return found
+
+
+def _batches(line: Line, version: Digest) -> dict[Digest, Manifest]:
+    """The batch that each object of a dataset version came with."""
+    manifests = line.records.manifests
+    found: dict[Digest, Manifest] = {}
+    waiting = [version]
+    while waiting:
+        dataset = manifests.get(waiting.pop())
+        for batch in (manifests.get(digest) for digest in dataset.inputs_of("batch")):
+            found |= {item.sha256: batch for item in batch.content}
+        waiting += dataset.inputs_of("previous")
+    return found
+
+
+def _text(value: Cell) -> str | None:
+    return None if value is None else str(value)

@@ -1,0 +1,195 @@
+"""From a prediction, or any artefact, back to what it was made from, down to the source rows."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from andon.contracts.prediction import Prediction
+from andon.gates.chain import release_facts
+from andon.kernel.canonical import Json
+from andon.kernel.digest import Digest, short
+from andon.kernel.errors import IntegrityError
+from andon.registry.lineage import Ancestor, ancestors, describe, is_closed
+from andon.runtime.ingest_run import LANDED
+from andon.wiring.factory import Opened, open_factory
+from andon.wiring.finding import find_artefact
+from andon.wiring.models import package_of
+from andon.wiring.predictions import Logged, find_prediction
+from andon.wiring.showing import moment, number
+from andon.wiring.sourcing import SourceRow, Used, rows_of
+from andon.wiring.verdicts import standing
+
+_PREDICTION: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_SHOWN: Final = 5
+_INDENT: Final = "  "
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """What something was made from: an indented tree for people, and all of it for programs."""
+
+    lines: tuple[str, ...]
+    whole: Mapping[str, Json]
+
+    def to_json(self) -> dict[str, Json]:
+        """The lineage for programs, with whole digests and every row."""
+        return dict(self.whole)
+
+
+def lineage_of(folder: Path, of: str) -> Lineage:
+    """What a prediction, or an artefact named by the beginning of its digest, was made from.
+
+    Raises:
+        UsageError: No artefact has such a digest, or more than one.
+        InputError: No log has a prediction of this id.
+        IntegrityError: Bytes on the way are not those that were stored.
+    """
+    with open_factory(folder) as opened:
+        if _PREDICTION.fullmatch(of):
+            return _of_prediction(opened, find_prediction(opened.settings, of))
+        return _of_artefact(opened, find_artefact(opened, of))
+
+
+@dataclass(frozen=True, slots=True)
+class _Traced:
+    """One ancestor, with what the gates say about it."""
+
+    ancestor: Ancestor
+    gates: Mapping[str, str]
+
+    def lines(self) -> list[str]:
+        one, manifest = self.ancestor, self.ancestor.manifest
+        indent = _INDENT * one.depth
+        if manifest is None:
+            return [f"{indent}{one.role} {short(one.digest)}: {one.problem}"]
+        role = "earlier: " if one.role == "previous" else ""
+        gates = "".join(f" [{gate} {said}]" for gate, said in self.gates.items())
+        lines = [f"{indent}{role}{short(one.digest)} {describe(manifest)}{gates}"]
+        landed = [item for item in manifest.content if item.name == LANDED]
+        lines += [
+            f"{indent}{_INDENT}{short(item.sha256)} landed object: {item.rows} rows as they came" for item in landed
+        ]
+        return lines
+
+    def to_json(self) -> dict[str, Json]:
+        one, manifest = self.ancestor, self.ancestor.manifest
+        content = manifest.content if manifest else ()
+        return {
+            "digest": one.digest,
+            "kind": manifest.kind if manifest else None,
+            "role": one.role,
+            "depth": one.depth,
+            "what": describe(manifest) if manifest else "",
+            "problem": one.problem,
+            "gates": dict(self.gates),
+            "objects": [{"name": item.name, "sha256": item.sha256, "rows": item.rows} for item in content],
+        }
+
+
+def _trace(opened: Opened, digest: Digest) -> list[_Traced]:
+    found = ancestors(digest, opened.database.manifests.get)
+    return [_Traced(one, standing(opened, one.digest)) for one in found]
+
+
+def _of_artefact(opened: Opened, digest: Digest) -> Lineage:
+    traced = _trace(opened, digest)
+    whole_lineage = is_closed(tuple(one.ancestor for one in traced))
+    lines = [line for one in traced for line in one.lines()]
+    if not whole_lineage:
+        lines.append("This lineage is open: something it was made from is not recorded.")
+    whole: dict[str, Json] = {
+        "of": digest,
+        "is_closed": whole_lineage,
+        "lineage": [one.to_json() for one in traced],
+    }
+    return Lineage(tuple(lines), whole)
+
+
+def _of_prediction(opened: Opened, logged: Logged) -> Lineage:
+    prediction = logged.prediction
+    manifests = opened.database.manifests
+    release = manifests.get(prediction.release)
+    if release.inputs_of("model") != (prediction.model,):
+        raise IntegrityError(
+            "look.other-model",
+            "The release that this prediction names was made of another model than it names.",
+            place=prediction.id,
+            found=prediction.model,
+            fix="Run: andon audit verify",
+        )
+    line = opened.line(opened.declaration(release_facts(release).declaration))
+    used = rows_of(line, package_of(opened, manifests.get(prediction.model)), prediction)
+    below = _of_artefact(opened, prediction.release)
+    lines = [*_about(logged), *_rows(used, prediction), *(f"{_INDENT}{one}" for one in below.lines)]
+    return Lineage(tuple(lines), {"prediction": _prediction_json(logged, used), **below.whole})
+
+
+def _about(logged: Logged) -> list[str]:
+    one = logged.prediction
+    return [
+        f"prediction {one.id}: {', '.join(map(number, one.outputs))}",
+        f"{_INDENT}asked {moment(one.asked_ns)}, answered {moment(one.answered_ns)} on {logged.target}",
+        f"{_INDENT}about {_pairs(one.entity) or 'a complete row of features'}",
+        f"{_INDENT}written in {logged.place}, as number {one.number}",
+    ]
+
+
+def _rows(used: Used, prediction: Prediction) -> list[str]:
+    """The features with the rows they were computed from."""
+    lines = [f"{_INDENT}{_agreement(used)}"]
+    if used.question is not None:
+        lines.append(f"{_INDENT}the question is {_row(used.question)}")
+    for name, value in prediction.inputs.items():
+        shown = "null" if value is None else number(float(value)) if not isinstance(value, str) else value
+        lines.append(f"{_INDENT}{name} = {shown}")
+        rows = used.rows.get(name, ())
+        lines += [f"{_INDENT * 2}{_row(row)}" for row in rows[-_SHOWN:]]
+        if len(rows) > _SHOWN:
+            lines.append(f"{_INDENT * 2}and {len(rows) - _SHOWN} older rows; --json names every one")
+    return lines
+
+
+def _agreement(used: Used) -> str:
+    if used.differing:
+        return f"NOT the same when computed again: {', '.join(used.differing)}"
+    if used.unknown:
+        words = ", ".join(used.unknown)
+        return f"the caller gave values that nobody published, so these cannot be computed again: {words}"
+    return "its features, computed again from the rows below, are the same to the last bit"
+
+
+def _row(row: SourceRow) -> str:
+    landed = "" if row.landed_row is None else f" (landed row {row.landed_row} of {short(row.landed)})"
+    return f"{row.contract} row {row.row} of {short(row.object)}{landed}: {_pairs(row.values)}"
+
+
+def _pairs(values: Mapping[str, object]) -> str:
+    return " ".join(f"{name}={'null' if value is None else value}" for name, value in values.items())
+
+
+def _prediction_json(logged: Logged, used: Used) -> dict[str, Json]:
+    one = logged.prediction
+    outputs: Sequence[float] = one.outputs
+    return {
+        "id": one.id,
+        "worker": one.worker,
+        "number": one.number,
+        "target": logged.target,
+        "place": logged.place,
+        "asked": moment(one.asked_ns),
+        "answered": moment(one.answered_ns),
+        "release": one.release,
+        "model": one.model,
+        "entity": dict(one.entity),
+        "outputs": list(outputs),
+        "datasets": dict(one.state),
+        "question": used.question.to_json() if used.question else None,
+        "features": [
+            {"name": name, "value": value, "rows": [row.to_json() for row in used.rows.get(name, ())]}
+            for name, value in one.inputs.items()
+        ],
+        "differing": list(used.differing),
+        "unknown": list(used.unknown),
+    }
