@@ -2,8 +2,12 @@
 
 from dataclasses import replace
 
-from andon.gates.bundle import bundle_json, check_bundle, read_bundle
+import pytest
+
+from andon.gates.bundle import bundle_json, check_bundle, make_bundle, read_bundle
+from andon.gates.serving import admission_of, decision_statement
 from andon.kernel.canonical import dumps
+from andon.kernel.digest import of_bytes
 from andon.ledger.memory import Remembered
 from tests.gates.world import TARGET, refusal
 
@@ -70,3 +74,22 @@ def test_any_changed_byte_of_a_bundle_is_refused_or_means_the_same(at):
             return check_bundle(read_bundle(changed), TARGET, world.blobs.read, trust)
 
         assert refusal(load) != "", place
+
+
+@pytest.mark.parametrize("change", [{"relied": ()}, {"model": of_bytes(b"another model")}])
+def test_an_admission_on_other_proofs_than_these_does_not_carry_the_release(at, change):
+    world = at("admitted")
+    bundle = bundle_of(world)
+    decisions = world.keeper.keeping.decisions(world.root)
+    found = admission_of(decisions, world.root, release=world.made.release, target=TARGET)
+    digest = world.forge(decision_statement(replace(found[1], **change)))
+    sealed = world.database.statements.get(digest)
+    one = make_bundle(
+        world.made.release,
+        {},
+        [sealed.envelope],
+        {digest: (world.record.ledger.entry(sealed.index), world.record.ledger.prove(sealed.index))},
+        [],
+    )
+    wider = replace(bundle, statements=(*bundle.statements, *one.statements), proofs={**bundle.proofs, **one.proofs})
+    assert refusal(lambda: check_bundle(wider, TARGET, world.blobs.read, world.trust())) == "gates.bundle-incomplete"
