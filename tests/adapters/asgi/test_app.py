@@ -310,7 +310,7 @@ def test_records_survive_the_journal_and_others_are_refused():
     for one in (prediction(1), prediction(2, inputs={"x": 1, "y": True, "z": None}, outputs=(0.5, 0.5))):
         assert codec.decode(codec.encode(one)) == one
     for data in (b"", b"\xc1", codec.encode(prediction(1))[:-3]):
-        with pytest.raises(ValueError, match=""):
+        with pytest.raises(ValueError):  # noqa: PT011  # whatever the reason, that is what the journal asks for
             codec.decode(data)
 
 
