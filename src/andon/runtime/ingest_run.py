@@ -23,14 +23,13 @@ from andon.runtime.line import Line
 from andon.runtime.measured import read_measurements
 from andon.runtime.run import Run
 from andon.runtime.steps import Tell, arrived, ended, judged
-from andon.runtime.tables import LATEST, PUBLISHED, contracts_in_features, open_version, published
+from andon.runtime.tables import LATEST, PUBLISHED, UNTIL, contracts_in_features, open_version, published
 from andon.runtime.work import Made, once, stage_key, store_bytes
 from andon.store.manifest import Input, Manifest, Object
 
 LANDED: Final = "landed.parquet"
 GOOD: Final = "good.parquet"
 MEASURED: Final = "measured.json"
-UNTIL: Final = "until_ns"
 READ_LIMIT_NS: Final = 3_600_000_000_000
 
 

@@ -14,6 +14,7 @@ from andon.line.ingest.stage import read_dataset
 from andon.runtime.line import Line
 from andon.store.manifest import Manifest
 
+UNTIL = "until_ns"
 PUBLISHED = "published_ns"
 LATEST = "latest_ns"
 
@@ -22,6 +23,17 @@ def published(line: Line, contract: str) -> Manifest | None:
     """The published version of a dataset; `None` before its first batch."""
     ref = line.records.refs.get(line.dataset_ref(contract))
     return None if ref is None else line.records.manifests.get(ref.digest)
+
+
+def published_as_of(line: Line, contract: str, as_of_ns: int) -> Manifest | None:
+    """The newest version whose rows go no further than a moment, so that asking again later gives the same one.
+
+    Where every version goes further, it is the first one: rows that were not known by then are not seen anyway.
+    """
+    version = published(line, contract)
+    while version is not None and int(str(version.facts[UNTIL])) > as_of_ns and version.inputs_of("previous"):
+        version = line.records.manifests.get(version.inputs_of("previous")[0])
+    return version
 
 
 def open_version(line: Line, version: Manifest, contract: str) -> pl.LazyFrame:

@@ -19,7 +19,7 @@ from andon.runtime.drive import Order, run_to_rest
 from andon.runtime.line import Line
 from andon.runtime.run import Run, RunKind
 from andon.runtime.steps import Tell
-from andon.runtime.tables import contracts_of_model, published
+from andon.runtime.tables import contracts_of_model, published_as_of
 from andon.wiring.declaring import declare, keep
 from andon.wiring.factory import Opened, open_factory
 
@@ -117,14 +117,15 @@ class _Orders:
 
     def ingest(self, source: str) -> Order:
         """Bring a source up to the moment asked for."""
-        return self._order("ingest", source, {})
+        return self._order("ingest", source, self._moment("ingest", source), {})
 
     def model(self, model: str) -> Order:
-        """Take a model through the line, on the versions that are published now."""
+        """Take a model through the line, on the dataset versions of that moment."""
         declared = self.line.model(model)
+        as_of_ns = self._moment("model", model)
         pinned: dict[str, Json] = {}
         for contract in contracts_of_model(self.line.declaration, declared):
-            version = published(self.line, contract)
+            version = published_as_of(self.line, contract, as_of_ns)
             if version is None:
                 raise UsageError(
                     "run.nothing-published",
@@ -133,13 +134,13 @@ class _Orders:
                     fix="Run its source first: andon run",
                 )
             pinned[contract] = version.digest
-        return self._order("model", model, {"datasets": pinned})
+        return self._order("model", model, as_of_ns, {"datasets": pinned})
 
-    def _order(self, kind: RunKind, subject: str, facts: dict[str, Json]) -> Order:
+    def _order(self, kind: RunKind, subject: str, as_of_ns: int, facts: dict[str, Json]) -> Order:
         return Order(
             kind=kind,
             subject=subject,
-            as_of_ns=self._moment(kind, subject),
+            as_of_ns=as_of_ns,
             started_by=self.starter,
             declaration=self.declaration,
             traceparent=new_trace(system_entropy(TRACE_BYTES)),
