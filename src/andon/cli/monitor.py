@@ -34,5 +34,7 @@ def report(
             output.say(line)
         output.table(["column", "rows", "effect", "null share", "unseen share"], found.columns)
         output.say()
-        output.table(["metric", "live", "95 % interval", "n"], found.metrics)
+        output.table(["metric", "live", "95 % interval", "n", "holdout"], found.metrics)
+        if found.written:
+            output.say(f"The page is in {found.written}")
         output.result(found.to_json())

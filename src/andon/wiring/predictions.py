@@ -15,7 +15,8 @@ from andon.contracts.prediction import Prediction
 from andon.kernel.errors import InputError, IntegrityError
 from andon.line.serve.folder import ServeFolder
 from andon.line.serve.journal import Journal
-from andon.line.serve.records import Batch, batches_in, read_batch
+from andon.line.serve.records import Batch, batches_in, gaps_of, read_batch
+from andon.line.serve.upkeep import status_path
 from andon.wiring.served import serve_folders
 from andon.wiring.settings import Settings
 
@@ -48,6 +49,21 @@ class Worker:
             found = Journal(copy, PackedRecords()).records()
         closed = max((batch.last for batch in self.batches()), default=0)
         return [one for one in found if one.number > closed]
+
+    def lost(self) -> int:
+        """How many predictions have a number, by the worker's own word, and stand neither in a batch nor the journal."""
+        ranges = [(one.number, one.number) for one in self.open_records()]
+        ranges += [(batch.first, batch.last) for batch in self.batches()]
+        issued = max([self._issued(), *(last for _, last in ranges)])
+        return sum(last - first + 1 for first, last in gaps_of(ranges, issued))
+
+    def _issued(self) -> int:
+        try:
+            said = json.loads(status_path(ServeFolder(self.folder.parent.parent), self.name).read_bytes())
+        except (OSError, ValueError):
+            return 0  # it has said nothing yet
+        issued = said.get("issued") if isinstance(said, dict) else 0
+        return issued if isinstance(issued, int) else 0
 
 
 @dataclass(frozen=True, slots=True)
