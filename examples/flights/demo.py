@@ -1,7 +1,7 @@
 """The main job on real flights, as a user's own session at the command line: `make demo`.
 
-Everything below is done with the command `andon` and plain HTTP. The state is kept in `build/demo`, so a second run finds
-what was made before; remove that folder to begin anew.
+Everything below is done with the command `andon` and plain HTTP. The state is kept in `build/demo`, so a second run
+finds what was made before; remove that folder to begin anew.
 """
 
 import json
@@ -223,7 +223,7 @@ def run_line() -> str:
 def serving() -> str:
     """The release that the local target serves."""
     targets = asked_as_json("status")["targets"]
-    return str(next(item["serves"] for item in targets if item["model"] == "late"))
+    return str(next(item["release"] for item in targets if item["model"] == "late"))
 
 
 def replay(url: str, flights: list[dict[str, str]]) -> str:
@@ -358,12 +358,12 @@ def summary(first: str, second: str) -> None:
 
 
 def measured(gates: Any) -> Iterator[tuple[str, str]]:
-    for verdict in gates["verdicts"] if isinstance(gates, dict) else gates:
-        for item in verdict.get("measurements", []):
-            if item["metric"] == "auc" and not item["slice"]:
+    for verdict in gates:
+        for item in verdict["findings"]:
+            if item["criterion"].startswith("auc.lower()"):
                 yield (
-                    f"holdout AUC ({verdict['outcome']})",
-                    f"{item['value']:.3f} [{item['lower']:.3f}, {item['upper']:.3f}]",
+                    f"model gate, {verdict['outcome']}",
+                    f"{item['criterion']}, measured {item['value']:.3f} on {item['n']} rows",
                 )
 
 
