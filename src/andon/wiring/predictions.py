@@ -51,7 +51,7 @@ class Worker:
         return [one for one in found if one.number > closed]
 
     def lost(self) -> int:
-        """How many predictions have a number, by the worker's own word, and stand neither in a batch nor the journal."""
+        """How many predictions were given a number, as the worker says itself, and stand in no batch or journal."""
         ranges = [(one.number, one.number) for one in self.open_records()]
         ranges += [(batch.first, batch.last) for batch in self.batches()]
         issued = max([self._issued(), *(last for _, last in ranges)])
