@@ -20,6 +20,7 @@ from andon.gates.passage import (
     gate_behind,
     newest_pass,
     refuse,
+    rules_for,
 )
 from andon.gates.said import Said
 from andon.kernel.digest import Digest
@@ -358,10 +359,8 @@ def _check_release_gate(chain: Chain, floor: Floor, facts: ReleaseFacts) -> list
     signoffs = [one for one in chain.about(chain.release) if one.statement.predicate_type == SIGNOFF]
     excluded = (*verdict.excluded, *facts.initiators)
     counts = count_people(
-        verdict.policy,
-        floor,
+        rules_for(verdict.policy, floor, verdict.findings),
         verdict.question(),
-        verdict.findings,
         signoffs,
         chain.root,
         excluded=excluded,

@@ -20,6 +20,7 @@ from andon.gates.passage import (
     final_verdicts,
     gate_behind,
     read_verdict,
+    rules_for,
     verdict_statement,
 )
 from andon.gates.request import Judgement, JudgeRequest, Publication
@@ -191,10 +192,8 @@ def _case(keeping: Keeping, request: JudgeRequest, root: TrustRoot) -> _Case:
     findings = weigh(request.policy, request.evidence, request.champion)
     floor = floor_of(root, request.target) if subject.kind == "release" else None
     counts = count_people(
-        request.policy,
-        floor,
+        rules_for(request.policy, floor, findings),
         request.question(),
-        findings,
         record.about(subject.digest, root, SIGNOFF),
         root,
         excluded=_excluded(request),

@@ -7,7 +7,7 @@ from typing import Literal
 from andon.attest.statement import GATE_VERDICT, SIGNOFF, Statement, Subject
 from andon.attest.trust_root import GATE_ROLE, Floor, TrustRoot, holds, principals_of
 from andon.contracts.evidence import Evidence
-from andon.contracts.policy import Finding, Outcome, Policy
+from andon.contracts.policy import Finding, Outcome, Policy, SignOffRule
 from andon.contracts.wire import from_json, to_json
 from andon.gates.criteria import final_failures, outcome, weigh
 from andon.gates.request import Question
@@ -113,21 +113,22 @@ def read_verdict(statement: Statement) -> Verdict:
     return verdict
 
 
+def rules_for(policy: Policy, floor: Floor | None, findings: Iterable[Finding]) -> tuple[SignOffRule, ...]:
+    """The people a gate asks for, and those who must accept that rows are too few."""
+    rules = effective_rules(policy, floor)
+    return acceptance_rules(rules) if any(finding.holds == "too few" for finding in findings) else rules
+
+
 def count_people(
-    policy: Policy,
-    floor: Floor | None,
+    rules: Iterable[SignOffRule],
     question: Question,
-    findings: Iterable[Finding],
     said: Sequence[Said],
     root: TrustRoot,
     *,
     excluded: Collection[str],
     now_ns: int,
 ) -> tuple[Count, ...]:
-    """Count the people a gate asks for, and those who must accept that rows are too few."""
-    rules = effective_rules(policy, floor)
-    if any(finding.holds == "too few" for finding in findings):
-        rules = acceptance_rules(rules)
+    """Count the people that each rule asks for; see `andon.gates.signoff.count`."""
     return tuple(count(rule, question, said, root, excluded=excluded, now_ns=now_ns) for rule in rules)
 
 
@@ -254,10 +255,8 @@ def _check_outcome(
 ) -> None:
     relied = [one for one in signoffs if one.digest in verdict.signoffs and one.index < said.index]
     counts = count_people(
-        verdict.policy,
-        None,
+        rules_for(verdict.policy, None, findings),
         verdict.question(),
-        findings,
         relied,
         root,
         excluded=verdict.excluded,
