@@ -156,7 +156,7 @@ def _agreement(used: Used) -> str:
         return f"NOT the same when computed again: {', '.join(used.differing)}"
     if used.unknown:
         words = ", ".join(used.unknown)
-        return f"the caller gave values that nobody published, so these cannot be computed again: {words}"
+        return f"no published row gives these as the model saw them; the caller brought its own values: {words}"
     return "its features, computed again from the rows below, are the same to the last bit"
 
 
