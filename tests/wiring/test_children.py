@@ -1,7 +1,6 @@
 """A child is clean, limited and heard to its end, and nothing of it is left behind, however it ends."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -163,11 +162,9 @@ def test_a_damaged_word_of_refusal_is_a_refusal_all_the_same(tmp_path, text):
 def test_a_child_ends_when_its_parent_is_killed(tmp_path):
     """Else a killed run leaves trainings behind that nobody waits for."""
     factory = tmp_path / "factory.py"
-    factory.write_text(
-        f"import os, time\nopen({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\ntime.sleep(600)\n"
-    )
+    factory.write_text(SLEEP.format(str(tmp_path / "pid")))
     code = (
-        "from pathlib import Path\nfrom andon.wiring.children import LocalChildren\nfrom andon.runtime.children import Job\n"
+        f"{IMPORTS}"
         f"job = Job('declare', Path({str(factory)!r}), {{}}, {{}}, 600 * 10**9)\n"
         f"with LocalChildren(Path({str(tmp_path / 'spool')!r})).run(job, print): pass\n"
     )

@@ -27,7 +27,7 @@ from typing import Final, cast
 
 import polars as pl
 
-from andon.contracts.evidence import measurement
+from andon.contracts.evidence import Measurement, measurement
 from andon.contracts.model import Package
 from andon.contracts.wire import from_json, to_json
 from andon.kernel.canonical import Json, dumps, loads
@@ -196,13 +196,18 @@ def measure(work: _Work) -> None:
     found: list[Json] = []
     for name in functions:
         value = factory.run_measure(name, model, package, rows)
-        n: object = rows.height
-        if isinstance(value, Mapping):
-            told = cast("Mapping[str, object]", value)
-            value, n = told.get("value"), told.get("n", n)
-        count = n if isinstance(n, int) and n >= 0 else 0
-        found.append(to_json(measurement(f"factory:{name}", _plain(value), n=count, measured_by="factory")))
+        found.append(to_json(_measured(name, value, rows=rows.height)))
     (work.out / "measurements.json").write_bytes(dumps(found))
+
+
+def _measured(name: str, value: object, *, rows: int) -> Measurement:
+    """Whatever a team's measurement returned: a number, or `{"value": number, "n": rows it rests on}`."""
+    n: object = rows
+    if isinstance(value, Mapping):
+        told = cast("Mapping[str, object]", value)
+        value, n = told.get("value"), told.get("n", rows)
+    count = n if isinstance(n, int) and not isinstance(n, bool) and n >= 0 else 0
+    return measurement(f"factory:{name}", _plain(value), n=count, measured_by="factory")
 
 
 def _plain(value: object) -> object:

@@ -1,0 +1,41 @@
+"""A whole factory in the style of the example is clean under mypy strict and pyright strict, and wrong lines are not."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+_FILE = Path(__file__).with_name("factory_example.py")
+_SOURCE = Path(__file__).parents[2] / "src"
+
+
+@pytest.mark.slow
+def test_mypy_strict_accepts_the_factory_and_refuses_the_wrong_lines(tmp_path):
+    """A `type: ignore` that nothing needs is an error here, so each wrong line is proved wrong."""
+    shutil.copy(_FILE, tmp_path)
+    (tmp_path / "mypy.ini").write_text(f"[mypy]\nstrict = True\nmypy_path = {_SOURCE}\n")
+    command = [sys.executable, "-m", "mypy", "--warn-unused-ignores", "--cache-dir", str(tmp_path / "cache")]
+    done = subprocess.run([*command, _FILE.name], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.slow
+def test_pyright_strict_accepts_the_factory_and_refuses_the_wrong_lines(tmp_path):
+    """The other checker of the trade, and the one in most editors."""
+    shutil.copy(_FILE, tmp_path)
+    settings = {
+        "include": [_FILE.name],
+        "typeCheckingMode": "strict",
+        "pythonVersion": "3.11",
+        "extraPaths": [str(_SOURCE)],
+        "enableTypeIgnoreComments": False,
+        "reportUnnecessaryTypeIgnoreComment": "error",
+        "reportUnusedExpression": False,
+    }
+    (tmp_path / "pyrightconfig.json").write_text(json.dumps(settings))
+    command = [sys.executable, "-m", "pyright", "--pythonpath", sys.executable]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
