@@ -33,6 +33,8 @@ ANDON = Path(sys.executable).parent / "andon"
 TRAINED_AS_OF = "2013-07-01"
 LIVE_UNTIL = "2013-07-08"
 QUESTIONS = 300
+WAITS_FOR_PEOPLE = 3
+REFUSED = 4
 BOLD, DIM, RED, GREEN, PLAIN = (
     ("\033[1m", "\033[2m", "\033[31m", "\033[32m", "\033[0m") if sys.stdout.isatty() else ("",) * 5
 )
@@ -192,16 +194,15 @@ def found() -> None:
 
 def release(which: str) -> str:
     """Take the model through all gates, with the sign-off of somebody who did not start it; give the release."""
-    said = run_line()
-    if "waits for" in said:
+    if run_line() == WAITS_FOR_PEOPLE:
         print(f"  {DIM}ada started it, so her own approval would not count; grace signs.{PLAIN}")
         andon("approve", "--reason", which, person="grace")
         run_line()
     return serving()
 
 
-def run_line() -> str:
-    """`andon run`, which ends with 3 where it waits for people."""
+def run_line() -> int:
+    """`andon run`, shown while it works; gives its exit code: 0, or 3 where it waits for people."""
     print(f"{DIM}ada${PLAIN} andon run --as-of {TRAINED_AS_OF}", flush=True)
     running = subprocess.Popen(
         [ANDON, "run", "--as-of", TRAINED_AS_OF],
@@ -211,13 +212,11 @@ def run_line() -> str:
         stderr=subprocess.STDOUT,
         text=True,
     )
-    lines = []
     for line in running.stdout or ():
-        lines.append(line)
         print(f"  {line}", end="", flush=True)
-    if running.wait() not in (0, 3):
+    if running.wait() not in (0, WAITS_FOR_PEOPLE):
         raise DemoError(f"andon run: exit code {running.returncode}")
-    return "".join(lines)
+    return running.returncode
 
 
 def serving() -> str:
@@ -245,7 +244,7 @@ def refuse_a_bad_candidate() -> None:
     headline("6. A broken candidate (one tree of two leaves) is stopped at a gate")
     write_factory(leaves="2", rounds="1")
     before = serving()
-    andon("run", "--as-of", TRAINED_AS_OF, expect=4)
+    andon("run", "--as-of", TRAINED_AS_OF, expect=REFUSED)
     if serving() != before:
         raise DemoError("the target serves the refused candidate")
     facts.note("the broken candidate", "refused by a gate; the target still serves the release before")
