@@ -1,7 +1,7 @@
 """One worker put together: from the settings of its server to routes that answer."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +38,7 @@ from andon.line.serve.upkeep import PAUSE_S, Upkeep
 from andon.wiring.doors import doors
 
 ENTROPY_BYTES = 8
+IDS_AT_A_TIME = 512
 LOOK_EVERY = 10
 
 
@@ -230,11 +231,19 @@ class Worker:
                 self.routes[model] = route
 
 
+def _entropy() -> Iterator[bytes]:
+    """Random bytes, fetched from the system for many ids at a time."""
+    while True:
+        pool = system_entropy(ENTROPY_BYTES * IDS_AT_A_TIME)
+        yield from (pool[at : at + ENTROPY_BYTES] for at in range(0, len(pool), ENTROPY_BYTES))
+
+
 def _route(folder: ServeFolder, settings: ServerSettings, name: str, open_table: OpenTable) -> Route:
     clock = SystemClock()
     folder.make()
     preparer = Preparer(StoredTables(Path(settings.store)), Point)
     sources = Sources(BundledReleases(folder, settings), open_table, preparer.prepare)
     log = PredictionLog(folder.log / name, PackedRecords(), clock.now_ns, Limits())
-    desk = Desk(name, clock.now_ns, lambda now_ns: new_id(now_ns, system_entropy(ENTROPY_BYTES)))
+    entropy = _entropy()
+    desk = Desk(name, clock.now_ns, lambda now_ns: new_id(now_ns, next(entropy)))
     return Route(Follower(folder, name, sources, clock.now_ns), log, desk)

@@ -152,7 +152,7 @@ def _run_after(open_: list[Prediction], taken: list[Prediction], rows: int) -> l
 
 
 def _runs(records: list[Prediction]) -> list[list[Prediction]]:
-    """Records cut wherever a number is missing or the inputs have other names."""
+    """Records cut wherever a number is missing, or inputs or outputs are others than before."""
     runs: list[list[Prediction]] = []
     for one in records:
         if runs and _follows(runs[-1][-1], one):
@@ -163,7 +163,8 @@ def _runs(records: list[Prediction]) -> list[list[Prediction]]:
 
 
 def _follows(last: Prediction, one: Prediction) -> bool:
-    return one.number == last.number + 1 and one.inputs.keys() == last.inputs.keys()
+    is_alike = one.inputs.keys() == last.inputs.keys() and len(one.outputs) == len(last.outputs)
+    return is_alike and one.number == last.number + 1
 
 
 def _map_counter(path: Path) -> memoryview:

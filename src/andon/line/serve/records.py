@@ -1,13 +1,13 @@
 """Closed batches of the prediction log: Parquet files named by the numbers they hold and the digest of their bytes."""
 
 import json
-import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import polars as pl
 
 from andon.contracts.prediction import Prediction
@@ -60,41 +60,31 @@ def read_batch(batch: Batch) -> pl.DataFrame:
 
 
 def batch_bytes(records: Sequence[Prediction]) -> bytes:
-    """Predictions with the same names of inputs as a Parquet file.
+    """Predictions with the same names of inputs and as many outputs as a Parquet file.
 
     `inputs` is a struct of the numbers the model took, null for a missing one; `entity` and `state` are JSON text.
     """
     names = list(records[0].inputs)
+    entities, states = _Texts(), _Texts()
     frame = pl.DataFrame(
         {
             "id": [one.id for one in records],
             "worker": [one.worker for one in records],
             "number": [one.number for one in records],
-            "asked": [one.asked_ns for one in records],
-            "answered": [one.answered_ns for one in records],
+            "asked": pl.Series([one.asked_ns for one in records], dtype=pl.Int64).cast(_TIME),
+            "answered": pl.Series([one.answered_ns for one in records], dtype=pl.Int64).cast(_TIME),
             "release": [one.release for one in records],
             "model": [one.model for one in records],
-            "entity": [_text(one.entity) for one in records],
-            "outputs": [list(one.outputs) for one in records],
-            "state": [_text(one.state) for one in records],
-            **{f"inputs.{name}": [_number(one.inputs[name]) for one in records] for name in names},
-        },
-        schema_overrides={
-            "asked": pl.Int64,
-            "answered": pl.Int64,
-            "outputs": pl.List(pl.Float64),
-            **{f"inputs.{name}": pl.Float64 for name in names},
-        },
+            "entity": [entities.of(one.entity) for one in records],
+            "outputs": pl.Series(np.array([one.outputs for one in records])).cast(pl.List(pl.Float64)),
+            "state": [states.of(one.state) for one in records],
+        }
     )
-    inputs = [pl.struct([pl.col(f"inputs.{name}").alias(name) for name in names]).alias("inputs")] if names else []
-    return parquet_bytes(
-        frame.with_columns(pl.col("asked", "answered").cast(_TIME)).select(
-            *("id", "worker", "number", "asked", "answered", "release", "model", "entity"),
-            *inputs,
-            "outputs",
-            "state",
-        )
-    )
+    numbers = [pl.Series(name, [one.inputs[name] for one in records], pl.Float64, strict=False) for name in names]
+    if not names:
+        return parquet_bytes(frame)
+    inputs = pl.DataFrame(numbers).select(pl.all().fill_nan(None)).to_struct("inputs")
+    return parquet_bytes(frame.insert_column(frame.columns.index("outputs"), inputs))
 
 
 def gaps_of(ranges: Iterable[tuple[int, int]], issued: int) -> list[tuple[int, int]]:
@@ -110,12 +100,16 @@ def gaps_of(ranges: Iterable[tuple[int, int]], issued: int) -> list[tuple[int, i
     return gaps
 
 
-def _number(value: float | int | str | bool | None) -> float | None:
-    if value is None or isinstance(value, str):
-        return None
-    number = float(value)
-    return None if math.isnan(number) else number
+class _Texts:
+    """JSON text of small mappings, written once for one that many predictions share."""
 
+    def __init__(self) -> None:
+        self._last: Mapping[str, str | int | float | bool | None] = {}
+        self._text = "{}"
 
-def _text(value: Mapping[str, str | int | float | bool | None]) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    def of(self, value: Mapping[str, str | int | float | bool | None]) -> str:
+        """The text of a mapping, its members sorted by name."""
+        if value != self._last:
+            self._last = value
+            self._text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+        return self._text

@@ -1,5 +1,6 @@
 """The process of one worker: loads what it may serve, answers on the shared socket, ends with its supervisor."""
 
+import gc
 import os
 import socket
 import sys
@@ -10,6 +11,8 @@ from andon.adapters.asgi.app import App
 from andon.adapters.asgi.server import WorkerServer, run_worker
 from andon.kernel.errors import AndonError
 from andon.wiring.served import Worker, read_server_settings
+
+COLLECT_EVERY = 50_000
 
 
 def main(arguments: list[str]) -> int:
@@ -27,6 +30,10 @@ def _serve(path: Path, name: str, listener: socket.socket, lifeline: int, ready:
     settings = read_server_settings(path)
     worker = Worker(settings, name)
     worker.step()
+    gc.collect()
+    # What was loaded stays: no collection between requests needs to walk through it, nor through the open batch often.
+    gc.freeze()
+    gc.set_threshold(COLLECT_EVERY)
     server = WorkerServer(App(settings.factory, worker.routes, worker.metrics), lambda: _say_ready(ready))
     stop = threading.Event()
     upkeep = threading.Thread(target=worker.run, args=(stop,), name="upkeep", daemon=True)
