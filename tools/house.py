@@ -23,9 +23,9 @@ FLOORS = [
 OPENING = """\
 # The house
 
-The map of `src/andon`, written by `tools/house.py` from the first sentence of every module and compared with the code by
-`make check`. Rooms stand from high to low. A room may import from the rooms below it, never from one above or beside it;
-stages never import one another; every foreign library has one door in `adapters`. The import contracts in
+The map of `src/andon`, written by `tools/house.py` from the first sentence of every module and compared with the code
+by `make check`. Rooms stand from high to low. A room may import from the rooms below it, never from one above or
+beside it; stages never import one another; every foreign library has one door in `adapters`. The import contracts in
 `pyproject.toml` hold this without an exception.
 """
 
