@@ -107,13 +107,13 @@ def _one_row(loaded: LoadedRelease, matrix: Matrix) -> tuple[float, ...] | None:
     """
     try:
         found = loaded.predictor.predict(matrix)
+        shape, values = found.shape, tuple(map(float, found.reshape(-1).tolist()))
     except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError):
         return None
     package = loaded.package
     width = len(package.classes) if package.task == "classes" else 1
-    if found.shape != ((1, width) if package.task == "classes" else (1,)):
+    if shape != ((1, width) if package.task == "classes" else (1,)):
         return None
-    values = tuple(map(float, found.reshape(-1).tolist()))
     if package.task == "regression":
         return values if math.isfinite(values[0]) else None
     is_probability = all(0.0 <= value <= 1.0 for value in values)
