@@ -6,7 +6,11 @@ import shutil
 
 import pytest
 
+from andon.kernel.digest import of_bytes
 from andon.kernel.errors import InputError, UsageError
+from andon.line.serve.folder import ServeFolder
+from andon.line.serve.sealing import seal_table
+from andon.line.serve.succession import first_table
 from andon.wiring.datasets import datasets_of, quarantine_of
 from andon.wiring.factory import open_factory
 from andon.wiring.looking import logs_of, status_of
@@ -59,6 +63,17 @@ def test_status_says_when_a_name_stands_where_nobody_signed_it(released):
         with opened.database.units.begin() as unit:
             opened.database.refs.move(unit, name, now, other, opened.clock.now_ns())
     assert "gates.ref-moved" in status_of(released.folder).targets[0][2]
+
+
+def test_status_says_when_servers_follow_another_release_than_the_ledger_names(released):
+    """A rollback moves the servers first; until it is recorded the two differ, and nobody may overlook that."""
+    other = of_bytes(b"another release")
+    with open_factory(released.folder) as opened:
+        folder = ServeFolder(opened.settings.serving("local") / "late")
+        table = first_table("parcels", "late", "local", other)
+        folder.routing.write_bytes(seal_table(table, opened.gate_key))
+    said = releases_of(released.folder).rows[0][0]
+    assert status_of(released.folder).targets[0][2] == f"{other[7:19]}, and the ledger says {said}"
 
 
 def test_logs_show_every_attempt_with_its_output(released):
