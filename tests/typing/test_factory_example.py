@@ -1,4 +1,4 @@
-"""A whole factory in the style of the example is clean under mypy strict and pyright strict, and wrong lines are not."""
+"""A whole factory in the style of the example is clean under mypy and pyright strict, and wrong lines are not."""
 
 import json
 import shutil

@@ -354,6 +354,7 @@ def test_code_that_was_edited_since_it_was_declared_is_refused(home, run, tmp_pa
     assert "landed.parquet" in run(read_job(path, declared.sources[0].function))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "expected"),
     [
