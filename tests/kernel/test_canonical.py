@@ -100,7 +100,7 @@ def test_members_are_ordered_by_utf_16_units_as_in_the_rfc():
         {"a": {None: 1}},
         b"a",
         {1},
-        object(),
+        Ellipsis,
     ],
     ids=repr,
 )

@@ -1,4 +1,4 @@
-"""Refusals of serving.
+"""The refusals that only serving makes, as a tree.
 
 AndonError
 └── NotReadyError   this worker cannot answer now; another one, or a moment later, may
