@@ -16,13 +16,17 @@ def database(tmp_path):
     opened.close()
 
 
+def node_at(rows, level, index, unit=None):
+    return rows.nodes_at([(level, index)], unit)[level, index]
+
+
 def fill(database, size):
     """Append leaves one by one, as the ledger does, and return every node that was stored."""
     rows, stored = database.ledger_rows, {}
     with database.units.begin() as unit:
         for index in range(rows.size(unit), size):
             leaf = f"leaf {index}".encode()
-            nodes = completed_nodes(index, leaf_hash(leaf), lambda level, at: rows.node(level, at, unit))
+            nodes = completed_nodes(index, leaf_hash(leaf), lambda level, at: node_at(rows, level, at, unit))
             rows.append(unit, index, leaf, nodes)
             stored |= {(node.level, node.index): node.hash for node in nodes}
     return stored
@@ -35,7 +39,7 @@ def test_leaves_and_nodes_come_back_where_they_were_put(database):
     assert list(rows.leaves(0, 100)) == [(n, f"leaf {n}".encode()) for n in range(21)]
     assert list(rows.leaves(3, 5)) == [(3, b"leaf 3"), (4, b"leaf 4")]
     assert list(rows.leaves(5, 5)) == []
-    assert {key: rows.node(*key) for key in stored} == stored
+    assert {key: node_at(rows, *key) for key in stored} == rows.nodes_at(stored) == stored
     for level in range(6):
         expected = [(at, stored[level, at]) for at in range(1, 9) if (level, at) in stored]
         assert list(rows.nodes(level, 1, 9)) == expected
@@ -64,7 +68,7 @@ def test_a_unit_sees_its_own_appends_and_nobody_else_does(database):
     with database.units.begin() as unit:
         rows.append(unit, 3, b"new", [Node(0, 3, leaf_hash(b"new"))])
         database.checkpoints.save(unit, 4, "note 4")
-        assert (rows.size(unit), rows.node(0, 3, unit), list(rows.leaves(3, 9, unit))) == (
+        assert (rows.size(unit), node_at(rows, 0, 3, unit), list(rows.leaves(3, 9, unit))) == (
             4,
             leaf_hash(b"new"),
             [(3, b"new")],
@@ -81,7 +85,7 @@ def test_a_missing_node_is_refused_and_a_missing_leaf_still_counts(database):
             connection.exec_driver_sql(f"DROP TRIGGER {table}_no_delete")
             connection.exec_driver_sql(f"DELETE FROM {table} WHERE position = 2")
     with pytest.raises(IntegrityError) as caught:
-        database.ledger_rows.node(0, 2)
+        database.ledger_rows.nodes_at([(0, 0), (0, 2)])
     assert caught.value.code == "ledger.node-missing"
     assert database.ledger_rows.size() == 5
     assert [index for index, _ in database.ledger_rows.leaves(0, 5)] == [0, 1, 3, 4]

@@ -47,6 +47,9 @@ class MemoryRows:
             raise IntegrityError("ledger.node-missing", "A node is missing.")
         return self.node_rows[level, index]
 
+    def nodes_at(self, places, unit=None):
+        return {(level, index): self.node(level, index, unit) for level, index in places}
+
     def nodes(self, level: int, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
         yield from ((i, self.node_rows[level, i]) for i in range(start, stop) if (level, i) in self.node_rows)
 

@@ -12,7 +12,7 @@ from andon.ledger import verify as audit
 from andon.ledger.checkpoint import Checkpoint, sign, verify
 from andon.ledger.entry import Entry, leaf_bytes, parse_leaf
 from andon.ledger.memory import Remembered
-from andon.ledger.merkle import Node, completed_nodes, consistency, inclusion, leaf_hash, root_at
+from andon.ledger.merkle import Place, at_once, completed_nodes, consistency, inclusion, leaf_hash, root_at
 from andon.ledger.ports import CheckpointRows, LedgerRows
 from andon.ledger.proof import Proof, write_proof
 
@@ -52,12 +52,14 @@ class Ledger:
             IntegrityError: The signed head does not fit the ledger (`ledger.head-mismatch`), or is not rightly signed.
         """
         index = self.rows.size(unit)
-        self._check_head(unit, index)
-        entry = Entry(index, self._time_after(unit, index), kind, statement)
+        edge = self._edge(unit, index)
+        self._check_head(unit, index, edge)
+        entry = Entry(index, self._time_after(unit, index, edge), kind, statement)
         leaf = leaf_bytes(entry)
-        nodes = completed_nodes(index, leaf_hash(leaf), lambda level, at: self.rows.node(level, at, unit))
+        nodes = completed_nodes(index, leaf_hash(leaf), lambda level, at: edge[level, at])
         self.rows.append(unit, index, leaf, nodes)
-        head = Checkpoint(self.origin, index + 1, self._root_with(unit, index + 1, nodes))
+        grown = {**edge, **{(node.level, node.index): node.hash for node in nodes}}
+        head = Checkpoint(self.origin, index + 1, root_at(index + 1, lambda level, at: grown[level, at]))
         self.checkpoints.save(unit, index + 1, sign(head, self.signer))
         return entry
 
@@ -100,7 +102,9 @@ class Ledger:
         """
         note = self._newest()
         size = verify(note, self.origin, self.verifiers.values()).size
-        return write_proof(Proof(index, tuple(inclusion(index, size, self.rows.node)), note))
+        return write_proof(
+            Proof(index, tuple(at_once(lambda node: inclusion(index, size, node), self.rows.nodes_at)), note)
+        )
 
     def prove_growth(self, size1: int, size2: int) -> tuple[bytes, ...]:
         """The proof that the ledger at `size2` begins with the one at `size1`; no hashes when `size1` is 0.
@@ -109,7 +113,9 @@ class Ledger:
             UsageError: The first size is the greater one.
             IntegrityError: A node is missing.
         """
-        return tuple(consistency(size1, size2, self.rows.node)) if size1 else ()
+        if not size1:
+            return ()
+        return tuple(at_once(lambda node: consistency(size1, size2, node), self.rows.nodes_at))
 
     def verify_whole(self, verifiers: Mapping[str, Verifier], remembered: Remembered | None) -> audit.Report:
         """Audit every entry, every hash and the head; see `andon.ledger.verify.verify_whole`."""
@@ -126,20 +132,28 @@ class Ledger:
             )
         return note
 
-    def _check_head(self, unit: Unit, size: int) -> None:
+    def _edge(self, unit: Unit, size: int) -> Mapping[Place, bytes]:
+        """The roots of the perfect subtrees that a tree of this size consists of, and its last leaf hash."""
+        if not size:
+            return {}
+        wanted: dict[Place, bytes] = {(0, size - 1): b""}
+        root_at(size, lambda level, at: wanted.setdefault((level, at), b""))
+        return self.rows.nodes_at(wanted, unit)
+
+    def _check_head(self, unit: Unit, size: int, edge: Mapping[Place, bytes]) -> None:
         note = self.checkpoints.latest(unit)
         if note is None and size == 0:
             return
         if note is None:
             raise self._mismatch(f"{size} entries and no head")
         head = verify(note, self.origin, self.verifiers.values())
-        if head.size != size or head.root != root_at(size, lambda level, at: self.rows.node(level, at, unit)):
+        if head.size != size or head.root != root_at(size, lambda level, at: edge[level, at]):
             raise self._mismatch(f"{size} entries under a head of {head.size}")
 
-    def _time_after(self, unit: Unit, size: int) -> int:
+    def _time_after(self, unit: Unit, size: int, edge: Mapping[Place, bytes]) -> int:
         now_ns = self.clock.now_ns()
         for _, leaf in self.rows.leaves(size - 1, size, unit) if size else ():
-            if leaf_hash(leaf) != self.rows.node(0, size - 1, unit):
+            if leaf_hash(leaf) != edge[0, size - 1]:
                 raise self._mismatch(f"entry {size - 1}, which is not what was hashed")
             last_ns = parse_leaf(leaf).time_ns
             if now_ns < last_ns:
@@ -151,10 +165,6 @@ class Ledger:
                     fix="Set the clock right, then try again.",
                 )
         return now_ns
-
-    def _root_with(self, unit: Unit, size: int, nodes: list[Node]) -> bytes:
-        fresh = {(node.level, node.index): node.hash for node in nodes}
-        return root_at(size, lambda level, at: fresh.get((level, at)) or self.rows.node(level, at, unit))
 
     def _mismatch(self, found: str) -> IntegrityError:
         return IntegrityError(

@@ -1,13 +1,15 @@
 """The Merkle tree of RFC 6962: roots, and proofs that a leaf is in it or that it only ever grew."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 from andon.kernel.errors import UsageError
 
+Place = tuple[int, int]  # level and index
 NodeAt = Callable[[int, int], bytes]
+T = TypeVar("T")
 EMPTY_ROOT: Final = hashlib.sha256(b"").digest()
 HASH_BYTES: Final = 32
 
@@ -60,6 +62,17 @@ def completed_nodes(size: int, leaf: bytes, node: NodeAt) -> list[Node]:
         last = done[-1]
         done.append(Node(last.level + 1, last.index >> 1, node_hash(node(last.level, last.index - 1), last.hash)))
     return done
+
+
+def at_once(question: Callable[[NodeAt], T], fetch: Callable[[Collection[Place]], Mapping[Place, bytes]]) -> T:
+    """The answer to a question about nodes, all of which are fetched together.
+
+    Which nodes it takes depends on sizes alone, so the question is asked twice: once to see what it looks up.
+    """
+    wanted: dict[Place, bytes] = {}
+    question(lambda level, index: wanted.setdefault((level, index), EMPTY_ROOT))
+    found = fetch(wanted)
+    return question(lambda level, index: found[level, index])
 
 
 def root_at(size: int, node: NodeAt) -> bytes:

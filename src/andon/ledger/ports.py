@@ -1,11 +1,11 @@
 """What the ledger needs from outside: rows that are only ever added, checkpoints, and a memory of its own."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from andon.kernel.unit import Unit
 from andon.ledger.memory import Remembered
-from andon.ledger.merkle import Node
+from andon.ledger.merkle import Node, Place
 
 
 class LedgerRows(Protocol):
@@ -26,11 +26,13 @@ class LedgerRows(Protocol):
         """
         ...
 
-    def node(self, level: int, index: int, unit: Unit | None = None) -> bytes:
-        """The 32 bytes of one node: the root over leaves `index << level` up to `(index + 1) << level`, exclusive.
+    def nodes_at(self, places: Collection[Place], unit: Unit | None = None) -> Mapping[Place, bytes]:
+        """The 32 bytes of each of some nodes, a few dozen at most, by level and index, found together.
+
+        A node is the root over leaves `index << level` up to `(index + 1) << level`, exclusive.
 
         Raises:
-            IntegrityError: It is not there (`ledger.node-missing`).
+            IntegrityError: One is not there (`ledger.node-missing`).
         """
         ...
 

@@ -9,7 +9,7 @@ from andon.kernel.signing import Verifier
 from andon.ledger.checkpoint import Checkpoint, verify
 from andon.ledger.entry import Entry, parse_leaf
 from andon.ledger.memory import Remembered
-from andon.ledger.merkle import leaf_hash, pairs, root, root_at
+from andon.ledger.merkle import at_once, leaf_hash, pairs, root, root_at
 from andon.ledger.ports import CheckpointRows, LedgerRows
 
 _BLOCK_LEVEL: Final = 14
@@ -210,7 +210,7 @@ def _check_memory(walk: _Walk, remembered: Remembered, whole: Checkpoint) -> Non
 def _root_then(rows: LedgerRows, size: int) -> bytes | None:
     """The root at an earlier size, from the stored nodes, which were compared with the entries before."""
     try:
-        return root_at(size, rows.node)
+        return at_once(lambda node: root_at(size, node), rows.nodes_at)
     except IntegrityError:
         return None
 
