@@ -22,7 +22,7 @@ from andon.runtime.children import Job
 from andon.runtime.line import Line
 from andon.runtime.measured import read_measurements
 from andon.runtime.run import Run
-from andon.runtime.steps import Tell, arrived, ended, judged
+from andon.runtime.steps import Tell, arrived, ended, judged, telling
 from andon.runtime.tables import LATEST, PUBLISHED, UNTIL, contracts_in_features, open_version, published
 from andon.runtime.work import Made, once, stage_key, store_bytes
 from andon.store.manifest import Input, Manifest, Object
@@ -134,7 +134,8 @@ def _read_source(line: Line, run: Run, batch: _Batch, tell: Tell) -> Object:
         limit_ns=READ_LIMIT_NS,
         threads=1,
     )
-    with line.children.run(job, lambda progress: tell(f"{run.subject}: {progress.text}")) as outcome:
+    tell(f"{run.subject}: reading rows before {iso(batch.until_ns)}")
+    with line.children.run(job, telling(run.subject, tell)) as outcome:
         stored = line.records.blobs.put_file(outcome.folder / LANDED)
     return Object(sha256=stored.digest, bytes=stored.size_bytes, rows=None, name=LANDED)
 

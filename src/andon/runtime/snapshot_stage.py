@@ -48,7 +48,12 @@ def step_features(line: Line, run: Run, tell: Tell) -> Run:
             "as_of_ns": str(as_of_ns),
         },
     )
-    output, was_there = once(line, run, "features", key, lambda: _make(line, model, features, datasets, as_of_ns, key))
+
+    def make() -> Made:
+        tell(f"{run.subject}: computing {len(plan_from_json(features.plan).features)} features and the label")
+        return _make(line, model, features, datasets, as_of_ns, key)
+
+    output, was_there = once(line, run, "features", key, make)
     rows = cast(
         "Mapping[str, Json]", cast("Mapping[str, Json]", line.records.manifests.get(output).facts["split"])["rows"]
     )

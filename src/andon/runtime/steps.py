@@ -2,14 +2,30 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Final
 
 from andon.contracts.wire import to_json
 from andon.gates.request import Judgement
 from andon.kernel.canonical import Json
+from andon.runtime.children import Progress
 from andon.runtime.line import Line
 from andon.runtime.run import Run
 
 Tell = Callable[[str], None]
+EVERY_S: Final = 2.0
+
+
+def telling(name: str, tell: Tell) -> Callable[[Progress], None]:
+    """Pass on what a child says of its progress: its first and last word, and one in two seconds between."""
+    told = [-EVERY_S]
+
+    def pass_on(progress: Progress) -> None:
+        is_last = 0 < progress.of <= progress.step
+        if is_last or progress.seconds - told[0] >= EVERY_S:
+            told[0] = progress.seconds
+            tell(f"{name}: {progress.text}")
+
+    return pass_on
 
 
 def arrived(line: Line, run: Run, stage: str, facts: Mapping[str, Json]) -> Run:

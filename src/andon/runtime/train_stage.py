@@ -1,6 +1,5 @@
 """The train stage: a snapshot in, a packaged model out, made in a keyless child, and measured for its gate."""
 
-from collections.abc import Callable
 from typing import Final, cast
 
 import polars as pl
@@ -15,12 +14,12 @@ from andon.line.package import MODEL, PACKAGE, read_package
 from andon.line.train.record import TrainingRecord, record_from_bytes
 from andon.line.train.stage import Tuning, measure_package, measure_training
 from andon.runtime.asking import ask
-from andon.runtime.children import Job, Outcome, Progress
+from andon.runtime.children import Job, Outcome
 from andon.runtime.handed import TrainArguments
 from andon.runtime.line import Line
 from andon.runtime.run import Run
 from andon.runtime.snapshot_stage import PLAN
-from andon.runtime.steps import Tell, arrived
+from andon.runtime.steps import Tell, arrived, telling
 from andon.runtime.work import Made, once, stage_key, store_bytes
 from andon.store.manifest import Input, Manifest, Object
 
@@ -76,15 +75,12 @@ def _train(line: Line, model: Model, snapshot: Manifest, key: Digest, tell: Tell
         limit_ns=model.limit_ns,
         threads=model.threads,
     )
-    with line.children.run(job, _telling(model.name, tell)) as outcome:
+    tell(f"{model.name}: training on {snapshot.object('fit.parquet').rows} rows")
+    with line.children.run(job, telling(model.name, tell)) as outcome:
         trained, record = _stored_model(line, model.name, snapshot, outcome, key)
     report = _report(line, trained, snapshot, record, key)
     seen: dict[str, Json] = {"seconds": record.seconds, "peak_bytes": record.peak_bytes}
     return Made(report, (trained,), seen)
-
-
-def _telling(name: str, tell: Tell) -> Callable[[Progress], None]:
-    return lambda progress: tell(f"{name}: {progress.text}")
 
 
 def _stored_model(

@@ -82,7 +82,12 @@ def step_validate(line: Line, run: Run, tell: Tell) -> Run:
         },
     )
     case = _Case(line, model, candidate, package_of(line, candidate), snapshot, champion)
-    output, was_there = once(line, run, "validate", key, lambda: _measure(case, run, key))
+
+    def measure() -> Made:
+        tell(f"{run.subject}: measuring on {snapshot.object('holdout_features.parquet').rows} holdout rows")
+        return _measure(case, run, key)
+
+    output, was_there = once(line, run, "validate", key, measure)
     tell(f"{run.subject}: measured on the holdout{' (cached)' if was_there else ''}")
     return arrived(line, run, "model gate", {"report": output})
 
