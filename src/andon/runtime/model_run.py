@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from andon.contracts.evidence import Evidence
+from andon.contracts.evidence import Evidence, find
 from andon.contracts.wire import from_json, to_json
 from andon.gates.request import JudgeRequest, Receipt
 from andon.kernel.canonical import dumps
@@ -77,17 +77,16 @@ def step_bind(line: Line, run: Run, tell: Tell) -> Run:
     )
     release = bind(model, report, package_of(line, model), line.declaration, deployment)
     digest = line.gatekeeper.bind(release)
-    measured = (
-        measure_lineage(release, lambda ancestor: _manifest_or_none(line, ancestor)),
-        *line.targets.measure(declared.target, model, declared.latency_ns),
-    )
-    stored = store_bytes(line, MEASURED, dumps([to_json(item) for item in measured]))
     tell(f"{run.subject}: bound as release {short(digest)}")
-    return arrived(line, run, "release gate", {"release": digest, "release measured": stored.sha256})
+    return arrived(line, run, "release gate", {"release": digest, "release measured": _measured(line, run, release)})
 
 
 def step_release_gate(line: Line, run: Run, tell: Tell) -> Run:
-    """Let the release gate judge, with the people it asks for."""
+    """Let the release gate judge, with the people it asks for; a target that was sick is looked at again."""
+    found = find(read_measurements(line, str(run.facts["release measured"])), "target.healthy")
+    if found is None or not found.value:
+        release = line.records.manifests.get(str(run.facts["release"]))
+        run = replace(run, facts={**run.facts, "release measured": _measured(line, run, release)})
     return judged(line, run, line.gatekeeper.judge(release_request(line, run)), "admit", tell)
 
 
@@ -104,6 +103,17 @@ def step_promote(line: Line, run: Run, tell: Tell) -> Run:
     line.targets.promote(receipt)
     tell(f"{run.subject}: {receipt.target} answers with release {short(receipt.release)}")
     return ended(line, run, {"result": "released"})
+
+
+def _measured(line: Line, run: Run, release: Manifest) -> Digest:
+    """Store what is measured of a release and its target, and give the object's digest."""
+    model = line.records.manifests.get(str(run.facts["model"]))
+    declared = line.release(run.subject)
+    measured = (
+        measure_lineage(release, lambda ancestor: _manifest_or_none(line, ancestor)),
+        *line.targets.measure(declared.target, model, declared.latency_ns),
+    )
+    return store_bytes(line, MEASURED, dumps([to_json(item) for item in measured])).sha256
 
 
 def _request(line: Line, run: Run, kind: str, model: Manifest, report: Manifest) -> JudgeRequest:
