@@ -41,8 +41,12 @@ def main() -> None:
     floor_is = "sha256 of the bytes of one entry."
     note = f"{verified:.2f} s for a million entries."
     tell(
-        against("ledger_append", "us", appended, hashed, floor_is, note="Signed and in a transaction, without its commit."),
-        against("ledger_append_commit", "us", committed, hashed, floor_is, note="With a commit that waits for the disk."),
+        against(
+            "ledger_append", "us", appended, hashed, floor_is, note="Signed and in a transaction, without its commit."
+        ),
+        against(
+            "ledger_append_commit", "us", committed, hashed, floor_is, note="With a commit that waits for the disk."
+        ),
         against("ledger_prove", "us", proved, hashed, floor_is, at_most=1000),
         against("ledger_verify", "us", verified, hashed, floor_is, at_most=10, note=note),
     )

@@ -62,7 +62,11 @@ def against(
     ratio = value / floor if floor else None
     difference = None if floor is None else value - floor
     budget, within = "", None
-    for text, bound, found in (("{:g}x", times, ratio), (f"+{{:g}} {unit}", more, difference), (f"{{:g}} {unit}", at_most, value)):
+    for text, bound, found in (
+        ("{:g}x", times, ratio),
+        (f"+{{:g}} {unit}", more, difference),
+        (f"{{:g}} {unit}", at_most, value),
+    ):
         if bound is not None:
             budget, within = text.format(bound), found is not None and found <= bound
     return Result(name, unit, value, floor, ratio, difference, budget, within, floor_is, note)

@@ -62,7 +62,7 @@ def plan() -> FeaturePlan:
         "is_big": seats > 200,
         "from_newark": Schedule.origin == "EWR",
         "from_kennedy": Schedule.origin == "JFK",
-        "from_new_york": Schedule.origin.is_in("JFK", "LGA"),
+        "from_new_york": Schedule.origin.is_in(["JFK", "LGA"]),
         "hour": asked.hour("UTC"),
         "weekday": asked.weekday("UTC"),
         "month": asked.month("UTC"),

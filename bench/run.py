@@ -20,7 +20,7 @@ BENCHMARKS = (
     "ledger",
     "start",
 )
-LIMIT_S = 120
+LIMIT_S = 300
 WIDTHS = (34, 5, 11, 11, 8, 11, 9, 7)
 HEAD = ("what", "unit", "andon", "floor", "ratio", "difference", "budget", "within")
 

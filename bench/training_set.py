@@ -156,7 +156,11 @@ def windows(asking: pl.DataFrame, departures: pl.DataFrame, key: str) -> list[pl
         out = joined(asking, leaving, key, "_l")
         number, total = into["n"] - out["n"], into["s"] - out["s"]
         mean = pl.DataFrame({"n": number, "s": total}).select(pl.when(pl.col("n") > 0).then(pl.col("s") / pl.col("n")))
-        results += [mean.to_series().alias(f"{key}_late_{name}"), number.alias(f"{key}_n_{name}"), total.alias(f"{key}_s_{name}")]
+        results += [
+            mean.to_series().alias(f"{key}_late_{name}"),
+            number.alias(f"{key}_n_{name}"),
+            total.alias(f"{key}_s_{name}"),
+        ]
     return results
 
 
