@@ -1,7 +1,10 @@
 """Running the line in the foreground: sources first, then the models whose datasets they feed."""
 
+import errno
+import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, cast
@@ -12,7 +15,7 @@ from andon.contracts.wire import to_json
 from andon.kernel.canonical import Json
 from andon.kernel.clock import parse_iso
 from andon.kernel.digest import Digest
-from andon.kernel.errors import UsageError
+from andon.kernel.errors import AndonError, UsageError
 from andon.kernel.ids import system_entropy
 from andon.kernel.trace import new_trace
 from andon.runtime.drive import Order, run_to_rest
@@ -20,13 +23,17 @@ from andon.runtime.line import Line
 from andon.runtime.run import Run, RunKind
 from andon.runtime.steps import Tell
 from andon.runtime.tables import contracts_of_model, published_as_of
+from andon.store.errors import StorageError
 from andon.wiring.declaring import declare, keep
 from andon.wiring.factory import Opened, open_factory
+from andon.wiring.settings import load_settings
 
 EXIT_DONE: Final = 0
 EXIT_WAITS: Final = 3
 EXIT_REFUSED: Final = 4
 TRACE_BYTES: Final = 24
+SCARCE_BYTES: Final = 1 << 20
+FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +92,7 @@ def run_line(folder: Path, subjects: Sequence[str], *, as_of: str, person: str, 
         UsageError: A subject is not declared, or the time is none.
         AndonError: A stage failed; what was finished before is kept.
     """
-    with open_factory(folder) as opened:
+    with _disk_understood(folder), open_factory(folder) as opened:
         declaration = declare(opened.settings, opened.children)
         _check_subjects(declaration, subjects)
         digest = keep(declaration, opened.settings, opened.blobs)
@@ -103,6 +110,49 @@ def run_line(folder: Path, subjects: Sequence[str], *, as_of: str, person: str, 
                 runs.append(run_to_rest(line, orders.model(model.name), tell, time.sleep))
         released = [run for run in runs if run.kind == "model" and run.state == "done"]
         return LineResult(tuple(runs), tuple(_how_to_ask(line, run) for run in released))
+
+
+@contextmanager
+def _disk_understood(folder: Path) -> Iterator[None]:
+    """Tell a full or failing disk as what it is, whichever write it was that found no room.
+
+    A child that finds none can only fail in words of its own, so the room that is left decides.
+
+    Raises:
+        StorageError: The disk is full or fails; what was finished is kept.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        raise  # nobody reads what is told any more; the disk has no part in it
+    except (OSError, AndonError) as error:
+        if isinstance(error, StorageError):
+            raise
+        left_bytes = _room(load_settings(folder).spool)
+        if left_bytes < SCARCE_BYTES or getattr(error, "errno", 0) in FULL:
+            raise StorageError(
+                "run.disk-full",
+                "There is no room left for the work; nothing was half written.",
+                place=str(folder.resolve()),
+                found=f"{left_bytes} bytes of free space; {error}",
+                fix="Free some space or raise the quota, then run again: what is finished is kept.",
+            ) from error
+        if isinstance(error, OSError):
+            raise StorageError(
+                "run.disk-failed",
+                "A file of the factory cannot be read or written.",
+                place=str(error.filename or folder.resolve()),
+                found=error.strerror or type(error).__name__,
+                fix="Check that this user may read and write it and that the disk is healthy, then run again.",
+            ) from error
+        raise
+
+
+def _room(folder: Path) -> int:
+    """Bytes that may still be written where a folder is, or will be."""
+    while not folder.exists():
+        folder = folder.parent
+    return shutil.disk_usage(folder).free
 
 
 @dataclass(frozen=True, slots=True)
