@@ -2,12 +2,12 @@
 
 import numpy as np
 import polars as pl
+from measured import against, least_cpu_s, tell
 
 from andon.contracts.dataset import Column, DatasetContract, Rule
 from andon.expressions.functions import CATEGORY, FLOAT, INT, TIME
 from andon.expressions.tree import Node, apply, column, literal, to_json
 from andon.line.ingest.judge import Judged, judge_rows
-from measured import against, least_cpu_s, tell
 
 ROWS = 1_000_000
 BEGIN_NS = 1_356_998_400_000_000_000

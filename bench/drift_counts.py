@@ -2,9 +2,9 @@
 
 import numpy as np
 import polars as pl
+from measured import against, least_cpu_s, tell
 
 from andon.measures.profile import build_baseline, count
-from measured import against, least_cpu_s, tell
 
 ROWS, COLUMNS = 500_000, 40
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from measured import against, tell
 from sqlalchemy import insert
 
 from andon.adapters.keys import Ed25519Signer, generate_key, load_signer, verifier
@@ -17,7 +18,6 @@ from andon.ledger.checkpoint import Checkpoint, sign
 from andon.ledger.entry import Entry, leaf_bytes
 from andon.ledger.log import Ledger
 from andon.ledger.merkle import completed_nodes, leaf_hash, root_at
-from measured import against, tell
 
 ENTRIES, SAMPLE, ORIGIN = 100_000, 200, "example.com/bench"
 

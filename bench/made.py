@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-
 from measured import surroundings
 
 ANDON = str(Path(sys.executable).with_name("andon"))

@@ -5,11 +5,11 @@ import time
 
 import numpy as np
 import polars as pl
+from measured import against, tell
 
 from andon import Contract, category, event_time, integer, number
 from andon.expressions.plan import FeaturePlan
 from andon.expressions.point import Point
-from measured import against, tell
 
 EVENTS, ROUNDS, BATCH = 100_000, 9, 1000
 BEGIN_NS, YEAR_S, MOMENT = 1_356_998_400_000_000_000, 365 * 86_400, pl.Datetime("ns", "UTC")

@@ -103,7 +103,7 @@ def listens(port: int) -> bool:
         return attempt.connect_ex(("127.0.0.1", port)) == 0
 
 
-def wait_for(holds) -> None:  # noqa: ANN001
+def wait_for(holds) -> None:
     """Wait until something holds."""
     end = time.monotonic() + WAIT_S
     while not holds():

@@ -1,4 +1,5 @@
 """What one stage with its gate costs in an open factory, against a preloaded child and three commits."""
+# ruff: noqa: PLC0415  # the floor's child imports this file, and shall load nothing of andon
 
 import multiprocessing
 import os
@@ -23,12 +24,13 @@ def load_rows(path: str) -> int:
 
 def main() -> None:
     """Ingest and judge a new window of rows in turns with the floor, and keep the least of each."""
+    from measured import against, tell
+
     from andon.contracts.wire import to_json
     from andon.kernel.canonical import dumps
     from andon.runtime.drive import Order, run_to_rest
     from andon.wiring.declaring import declare
     from andon.wiring.factory import open_factory
-    from measured import against, tell
 
     with tempfile.TemporaryDirectory() as folder:
         os.environ["ANDON_HOME"] = str(Path(folder) / "home")

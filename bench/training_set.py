@@ -2,11 +2,11 @@
 
 import numpy as np
 import polars as pl
+from measured import against, least_cpu_s, tell
 
 from andon import Contract, category, event_time, integer, number
 from andon.expressions.evaluate import evaluate
 from andon.expressions.plan import FeaturePlan
-from measured import against, least_cpu_s, tell
 
 QUESTIONS, EVENTS, PLACES, CARRIERS = 200_000, 400_000, 12, 16
 BEGIN_NS, YEAR_S = 1_356_998_400_000_000_000, 365 * 86_400

@@ -24,6 +24,7 @@ from andon.cli import (
     status,
     up,
 )
+from andon.wiring.wrappers import leave_out_wrappers
 
 EPILOG: Final = "Exit codes: 0 done, 1 failed, 2 usage, 3 waits for people, 4 a gate refused."
 
@@ -62,6 +63,7 @@ app.command("doctor", rich_help_panel=KEEP)(doctor.doctor)
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line; user code runs in its children only."""
+    leave_out_wrappers()
     sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # a real standard output is a text stream
     app()

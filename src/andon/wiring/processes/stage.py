@@ -50,6 +50,7 @@ from andon.runtime.handed import LearningRows, MeasureArguments, ReadArguments, 
 from andon.wiring.doors import doors
 from andon.wiring.processes.landing import land
 from andon.wiring.processes.user_code import factory_of, refusal
+from andon.wiring.wrappers import leave_out_wrappers
 
 _STEPS_KEPT: Final = 10_000
 
@@ -177,6 +178,7 @@ def _package(work: _Work, arguments: TrainArguments, model: object, rows: Learni
 
 def predict(work: _Work) -> None:
     """Ask a packaged model about rows."""
+    leave_out_wrappers()
     package, model = _model(work)
     rows = matrix_of(work.frame("rows.parquet"), package.features)
     answers = answer(model, rows, package.task, len(package.classes))

@@ -11,6 +11,7 @@ from andon.adapters.asgi.app import App
 from andon.adapters.asgi.server import WorkerServer, run_worker
 from andon.kernel.errors import AndonError
 from andon.wiring.served import Worker, read_server_settings
+from andon.wiring.wrappers import leave_out_wrappers
 
 COLLECT_EVERY = 50_000
 
@@ -18,6 +19,7 @@ COLLECT_EVERY = 50_000
 def main(arguments: list[str]) -> int:
     """Run a worker: settings file, name, and the numbers of listener, lifeline and ready pipe."""
     path, name, *numbers = arguments
+    leave_out_wrappers()
     listener_number, lifeline, ready = map(int, numbers)
     try:
         return _serve(Path(path), name, socket.socket(fileno=listener_number), lifeline, ready)
