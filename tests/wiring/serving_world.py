@@ -87,6 +87,8 @@ class Factory(gates.World):
             store=str(self.path / "store"),
             trust=str(self.path / "trust"),
             fingerprint=self.home.pinned(),
+            memory=str(self.path / "home"),
+            origin=self.keeper.keeping.record.ledger.origin,
         )
 
     def promote(self, receipt: Receipt):
@@ -102,7 +104,7 @@ class Factory(gates.World):
         content = (Object(stored.digest, stored.size_bytes, 2, "1.parquet"),)
         manifest = Manifest("dataset", content, SPINE.digest(), (), "", {"contract": "Schedule"})
         served = ServedDataset("Schedule", SPINE.to_json(), manifest.digest, (ServedObject(stored.digest, ASKED_NS),))
-        publish_datasets(self.settings, (served,))
+        publish_datasets(self.settings, (served,), load_signer(self.home.key("gatekeeper")))
         return manifest.digest
 
 

@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -235,9 +236,7 @@ def test_without_its_bundle_or_with_anothers_a_release_is_not_loaded(still):
 
 def test_a_worker_with_an_unknown_trust_root_serves_nothing(still):
     settings = still.settings
-    wrong = ServerSettings(
-        settings.factory, settings.target, settings.folder, settings.store, settings.trust, "sha256:" + "0" * 64
-    )
+    wrong = replace(settings, fingerprint="sha256:" + "0" * 64)
     with pytest.raises(AndonError):
         Worker(wrong, "w0")
     with pytest.raises(AndonError):

@@ -116,7 +116,7 @@ def open_factory(folder: Path) -> Iterator[Opened]:
             rows=database.ledger_rows,
             checkpoints=database.checkpoints,
             signer=load_signer(home.key(LOG)),
-            origin=f"{settings.id}/{settings.name}",
+            origin=settings.origin,
             clock=clock,
             verifiers=log_verifiers(root, verifier),
         )

@@ -12,18 +12,21 @@ from andon.adapters.asgi.metrics import Metrics
 from andon.adapters.asgi.records import PackedRecords
 from andon.adapters.files import FileBlobs
 from andon.adapters.keys import verifier
-from andon.adapters.trust_folder import FolderRoots
+from andon.adapters.trust_folder import FolderRoots, HomeFolder
 from andon.attest.succession import verify_chain
+from andon.attest.trust_root import TrustRoot
 from andon.contracts.dataset import contract_from_json
 from andon.contracts.release import ReleaseFacts
 from andon.contracts.wire import from_json, to_json
 from andon.expressions.point import Point
+from andon.gates.bundle import LoadedRelease as CheckedRelease
 from andon.gates.bundle import Trust, check_bundle, read_bundle
 from andon.kernel.canonical import dumps, loads
 from andon.kernel.clock import SystemClock
 from andon.kernel.digest import Digest, hex_of
 from andon.kernel.errors import InputError, IntegrityError
 from andon.kernel.ids import new_id, system_entropy
+from andon.ledger.memory import Remembered
 from andon.line.ingest.stage import read_dataset
 from andon.line.serve.folder import ServeFolder, hold
 from andon.line.serve.following import Follower, Sources
@@ -32,7 +35,7 @@ from andon.line.serve.log import Limits, PredictionLog
 from andon.line.serve.prepare import Preparer
 from andon.line.serve.route import Desk, Route
 from andon.line.serve.routing import OpenTable
-from andon.line.serve.sealing import table_opener
+from andon.line.serve.sealing import state_opener, table_opener
 from andon.line.serve.state import ServingState
 from andon.line.serve.upkeep import PAUSE_S, Upkeep
 from andon.wiring.doors import doors
@@ -51,6 +54,8 @@ class ServerSettings:
         store: Folder of the immutable objects.
         trust: Folder of the trust root's versions.
         fingerprint: Of the first trust root, pinned.
+        memory: Folder, outside the factory, of what this machine has seen of ledger and trust root; it is only read.
+        origin: The ledger's name.
         port: 0 for any free one.
     """
 
@@ -60,6 +65,8 @@ class ServerSettings:
     store: str
     trust: str
     fingerprint: Digest
+    memory: str
+    origin: str
     host: str = "127.0.0.1"
     port: int = 0
     workers: int = 2
@@ -102,13 +109,23 @@ class BundledReleases:
         self._folder = folder
         self._target = settings.target
         self._blobs = FileBlobs(Path(settings.store))
-        self._trust = Trust(settings.fingerprint, verifier)
+        self._settings = settings
 
     def load(self, release: Digest) -> LoadedRelease:
         """The release, after its admission, bytes and golden answers were checked just now.
 
         Raises:
             AndonError: It may not be served here, or it cannot be.
+        """
+        checked = self.check(release)
+        facts: ReleaseFacts = checked.facts
+        return load_release(checked.release, checked.model, facts, checked.objects, doors())
+
+    def check(self, release: Digest) -> CheckedRelease:
+        """The release, after its admission and bytes were checked just now; nothing of it is run.
+
+        Raises:
+            AndonError: It may not be served here.
         """
         path = bundle_path(self._folder, release)
         try:
@@ -121,7 +138,7 @@ class BundledReleases:
                 found=error.strerror or "unreadable",
                 fix="Promote the release: that lays its bundle out for the servers.",
             ) from error
-        checked = check_bundle(read_bundle(data), self._target, self._blobs.read, self._trust)
+        checked = check_bundle(read_bundle(data), self._target, self._blobs.read, self._trust())
         if checked.release != release:
             raise IntegrityError(
                 "serve.other-bundle",
@@ -130,8 +147,11 @@ class BundledReleases:
                 found=checked.release,
                 fix="Promote the release again: that lays its own bundle out for the servers.",
             )
-        facts: ReleaseFacts = checked.facts
-        return load_release(checked.release, checked.model, facts, checked.objects, doors())
+        return checked
+
+    def _trust(self) -> Trust:
+        settings = self._settings
+        return Trust(settings.fingerprint, verifier, remembered=remembered_by(settings))
 
 
 class StoredTables:
@@ -160,14 +180,41 @@ def bundle_path(folder: ServeFolder, release: Digest) -> Path:
     return folder.root / "bundles" / f"{hex_of(release)}.json"
 
 
+def remembered_by(settings: ServerSettings) -> Remembered | None:
+    """What this machine has seen of the factory's ledger and trust root; `None` when nothing.
+
+    Raises:
+        IntegrityError: What it remembers cannot be read.
+    """
+    return HomeFolder(Path(settings.memory)).load(settings.origin)
+
+
+def root_of(settings: ServerSettings) -> TrustRoot:
+    """The newest trust root, verified from the pinned one on; never older than one that this machine has seen.
+
+    Raises:
+        AndonError: It is missing, does not follow from the pinned one, or a newer one was seen before.
+    """
+    root = verify_chain(FolderRoots(Path(settings.trust)).envelopes(), settings.fingerprint, verifier)
+    seen = remembered_by(settings)
+    if seen and root.version < seen.root_version:
+        raise IntegrityError(
+            "serve.root-rolled-back",
+            "A newer trust root was seen on this machine before.",
+            place=settings.trust,
+            found=f"version {root.version} after {seen.root_version}",
+            fix="Restore the newest trust root.",
+        )
+    return root
+
+
 def opener_of(settings: ServerSettings) -> OpenTable:
     """What reads routing tables that this factory's gatekeeper signed.
 
     Raises:
-        AndonError: The trust root is missing or does not follow from the pinned one.
+        AndonError: The trust root is missing, older than one seen before, or does not follow from the pinned one.
     """
-    root = verify_chain(FolderRoots(Path(settings.trust)).envelopes(), settings.fingerprint, verifier)
-    return table_opener(root, verifier)
+    return table_opener(root_of(settings), verifier)
 
 
 def serve_folders(folder: Path) -> list[ServeFolder]:
@@ -189,7 +236,7 @@ class Worker:
     def __init__(self, settings: ServerSettings, name: str) -> None:
         self._settings = settings
         self._name = name
-        self._open_table = opener_of(settings)
+        self._root = root_of(settings)
         self._held = ExitStack()
         self._upkeeps: dict[str, Upkeep] = {}
         self._steps = 0
@@ -225,7 +272,7 @@ class Worker:
             # Its lock says that it lives: a promotion waits for it from now on. A predecessor of the same name may
             # still be answering what it began.
             if self._held.enter_context(hold(folder.workers / f"{self._name}.lock")):
-                route = _route(folder, self._settings, self._name, self._open_table)
+                route = _route(folder, self._settings, self._name, self._root)
                 self._upkeeps[model] = Upkeep(folder, self._name, route)
                 self._upkeeps[model].step()
                 self.routes[model] = route
@@ -238,11 +285,16 @@ def _entropy() -> Iterator[bytes]:
         yield from (pool[at : at + ENTROPY_BYTES] for at in range(0, len(pool), ENTROPY_BYTES))
 
 
-def _route(folder: ServeFolder, settings: ServerSettings, name: str, open_table: OpenTable) -> Route:
+def _route(folder: ServeFolder, settings: ServerSettings, name: str, root: TrustRoot) -> Route:
     clock = SystemClock()
     folder.make()
     preparer = Preparer(StoredTables(Path(settings.store)), Point)
-    sources = Sources(BundledReleases(folder, settings), open_table, preparer.prepare)
+    sources = Sources(
+        releases=BundledReleases(folder, settings),
+        open_table=table_opener(root, verifier),
+        open_state=state_opener(root, verifier),
+        prepare=preparer.prepare,
+    )
     log = PredictionLog(folder.log / name, PackedRecords(), clock.now_ns, Limits())
     entropy = _entropy()
     desk = Desk(name, clock.now_ns, lambda now_ns: new_id(now_ns, next(entropy)))

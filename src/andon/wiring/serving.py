@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from andon.adapters.files import FileBlobs
+from andon.adapters.keys import verifier
 from andon.contracts.routing import Generation, Slot
 from andon.gates.request import Receipt
 from andon.kernel.clock import SystemClock
@@ -19,7 +20,7 @@ from andon.kernel.errors import AndonError, RefusedError, UsageError
 from andon.kernel.signing import Signer
 from andon.line.serve.folder import ServeFolder, is_held, replace_file, state_path
 from andon.line.serve.routing import POLL_S, Moved, Patience, flip, promote, table_in_force
-from andon.line.serve.sealing import seal_table
+from andon.line.serve.sealing import seal_state, seal_table, state_opener
 from andon.line.serve.state import ServedDataset, publish_state
 from andon.line.serve.succession import first_table, next_table
 from andon.wiring.served import (
@@ -27,6 +28,7 @@ from andon.wiring.served import (
     ServerSettings,
     bundle_path,
     opener_of,
+    root_of,
     serve_folders,
     write_server_settings,
 )
@@ -182,13 +184,14 @@ def flip_back(settings: ServerSettings, model_name: str, release: Digest = "") -
     return flip(folder, release, open_table, SystemClock().now_ns())
 
 
-def publish_datasets(settings: ServerSettings, datasets: tuple[ServedDataset, ...]) -> None:
-    """Let the workers of a target answer from these dataset versions.
+def publish_datasets(settings: ServerSettings, datasets: tuple[ServedDataset, ...], gate_key: Signer) -> None:
+    """Let the workers of a target answer from these dataset versions, in a file that the gatekeeper signs.
 
     Raises:
-        AndonError: Somebody else is publishing, or the state that is there is damaged.
+        AndonError: Somebody else is publishing, or the state that is there is damaged or nobody's of this factory.
     """
-    publish_state(state_path(Path(settings.folder)), datasets)
+    path = state_path(Path(settings.folder))
+    publish_state(path, datasets, state_opener(root_of(settings), verifier), lambda state: seal_state(state, gate_key))
 
 
 def _table(folder: ServeFolder, settings: ServerSettings, receipt: Receipt) -> Generation:

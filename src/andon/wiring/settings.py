@@ -44,6 +44,11 @@ class Settings:
         return self.folder / "factory.py"
 
     @property
+    def origin(self) -> str:
+        """The name of the factory's ledger, as its checkpoints say it."""
+        return f"{self.id}/{self.name}"
+
+    @property
     def spool(self) -> Path:
         """Where child processes work; nothing in it outlives its run."""
         return self.database.parent / "spool"

@@ -31,6 +31,8 @@ def server_settings(settings: Settings, target: str) -> ServerSettings:
         store=str(settings.store),
         trust=str(settings.trust),
         fingerprint=HomeFolder(settings.home).pinned(),
+        memory=str(settings.home),
+        origin=settings.origin,
     )
 
 
@@ -66,7 +68,7 @@ class ServedTargets:
         for target in dict.fromkeys(release.target for release in self._declaration.releases):
             folder = self._settings.serving(target)
             folder.mkdir(parents=True, exist_ok=True)
-            publish_datasets(server_settings(self._settings, target), served)
+            publish_datasets(server_settings(self._settings, target), served, self._gate_key)
 
     def promote(self, receipt: Receipt) -> None:
         """Have an admitted release loaded and checked by every worker, then let it answer.

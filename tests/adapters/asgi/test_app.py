@@ -57,7 +57,7 @@ class Site:
         def prepare(loaded, state):
             return Serving(loaded, spine, point, {"Schedule": "sha256:" + "5" * 64})
 
-        sources = Sources(world.shelf, world.open_table, prepare)
+        sources = Sources(world.shelf, world.open_table, world.open_state, prepare)
         self.follower = Follower(world.folder, "w0", sources, lambda: NOW_NS)
         self.follower.refresh()
         log = PredictionLog(world.folder.log / "w0", PackedRecords(), lambda: NOW_NS, Limits(held=10**6))

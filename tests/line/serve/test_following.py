@@ -12,7 +12,8 @@ from andon.line.serve.errors import NotReadyError
 from andon.line.serve.following import RETRY_NS, Follower, Sources
 from andon.line.serve.predict import Serving
 from andon.line.serve.routing import flip, promote
-from andon.line.serve.state import ServedDataset, publish_state, read_state
+from andon.line.serve.sealing import seal_state
+from andon.line.serve.state import ServedDataset, ServingState, read_state, state_bytes
 from tests.line.serve.world import World, patience, table
 
 
@@ -40,7 +41,7 @@ class Stage:
             self.prepared.append(loaded.release)
             return Serving(loaded, state=state.digests())
 
-        sources = Sources(self.world.shelf, self.world.open_table, prepare)
+        sources = Sources(self.world.shelf, self.world.open_table, self.world.open_state, prepare)
         return Follower(self.world.folder, name, sources, self.ticks)
 
     def promote(self, new, *, live=False):
@@ -180,9 +181,9 @@ def test_nothing_is_done_while_nothing_changes(stage):
 def test_a_published_dataset_version_reaches_the_next_answer(stage):
     path = stage.world.folder.state
     digest = "sha256:" + "d" * 64
-    publish_state(path, (ServedDataset("Schedule", {}, digest, ()),))
-    publish_state(path, (ServedDataset("Arrival", {}, digest, ()),))
-    assert [one.name for one in read_state(path).datasets] == ["Arrival", "Schedule"]
+    stage.world.publish(ServedDataset("Schedule", {}, digest, ()))
+    stage.world.publish(ServedDataset("Arrival", {}, digest, ()))
+    assert [one.name for one in read_state(path, stage.world.open_state).datasets] == ["Arrival", "Schedule"]
     assert stage.worker.serving().state == {}
     stage.worker.refresh()
     assert stage.worker.serving().state == {"Schedule": digest, "Arrival": digest}
@@ -192,6 +193,23 @@ def test_a_published_dataset_version_reaches_the_next_answer(stage):
     assert any("state.json" in text for text in stage.worker.problems())
 
 
+def test_a_dataset_that_no_gate_published_is_never_answered_from(stage):
+    world = stage.world
+    state = ServingState((ServedDataset("Schedule", {}, "sha256:" + "e" * 64, ()),))
+    routing = world.folder.routing.read_bytes()
+    for forged in (state_bytes(state), seal_state(state, world.stranger), routing):
+        world.folder.state.write_bytes(forged)
+        stage.worker.refresh()
+        assert stage.worker.serving().state == {}
+        assert any("state.json" in text for text in stage.worker.problems())
+        with pytest.raises(AndonError):
+            world.publish(ServedDataset("Arrival", {}, "sha256:" + "d" * 64, ()))
+    world.folder.state.write_bytes(seal_state(state, world.signer))
+    stage.worker.refresh()
+    assert "Schedule" in stage.worker.serving().state
+    assert stage.worker.problems() == ()
+
+
 def test_releases_nobody_may_fall_back_to_are_forgotten(stage):
     stage.promote(table(2, stage.b, stage.a), live=True)
     assert stage.worker.serving().loaded.release == stage.b
@@ -199,7 +217,7 @@ def test_releases_nobody_may_fall_back_to_are_forgotten(stage):
     assert stage.worker.serving().loaded.release == stage.c
     stage.worker.refresh()
     stage.world.folder.state.parent.mkdir(exist_ok=True)
-    publish_state(stage.world.folder.state, ())
+    stage.world.publish()
     stage.worker.refresh()
     assert set(stage.worker._loaded) == {stage.b, stage.c}
     assert np.isfinite(stage.worker.serving().loaded.predictor.predict(np.zeros((1, 2)))).all()

@@ -25,7 +25,8 @@ from andon.line.package import Recipe, make_package, package_objects
 from andon.line.serve.folder import ServeFolder
 from andon.line.serve.loaded import LoadedRelease, load_release
 from andon.line.serve.routing import Patience
-from andon.line.serve.sealing import seal_table, table_opener
+from andon.line.serve.sealing import seal_state, seal_table, state_opener, table_opener
+from andon.line.serve.state import ServedDataset, publish_state
 
 SPINE = DatasetContract(
     "Schedule",
@@ -130,9 +131,14 @@ class World:
             (Floor("local", False, ("release",)),),
         )
         self.open_table = table_opener(self.root, verifier)
+        self.open_state = state_opener(self.root, verifier)
 
     def sealed(self, table: Generation) -> bytes:
         return seal_table(table, self.signer)
+
+    def publish(self, *datasets: ServedDataset) -> None:
+        """Serve these dataset versions, in a state that the gatekeeper signs."""
+        publish_state(self.folder.state, datasets, self.open_state, lambda state: seal_state(state, self.signer))
 
     def check_alone(self, table: Generation) -> None:
         for slot in table.slots:

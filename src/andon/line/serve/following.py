@@ -15,7 +15,7 @@ from andon.line.serve.loaded import LoadedRelease
 from andon.line.serve.ports import Releases
 from andon.line.serve.predict import Serving
 from andon.line.serve.routing import Ack, OpenTable, read_tables, write_ack
-from andon.line.serve.state import ServingState, read_state
+from andon.line.serve.state import OpenState, ServingState, read_state
 
 RETRY_NS: Final = 2 * SECOND_NS
 
@@ -25,10 +25,11 @@ Prepare = Callable[[LoadedRelease, ServingState], Serving]
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where a worker gets releases, tables and features from."""
+    """Where a worker gets releases, tables, published datasets and features from."""
 
     releases: Releases
     open_table: OpenTable
+    open_state: OpenState
     prepare: Prepare
 
 
@@ -161,7 +162,7 @@ class Follower:
             tables = kept | tables
         self._tables = {key: table for key, table in tables.items() if key >= min(in_force, self._sequence or in_force)}
         try:
-            self._state = read_state(self._folder.state)
+            self._state = read_state(self._folder.state, self._sources.open_state)
         except (AndonError, OSError) as error:
             problems.append(f"state.json: {error}")
         return problems

@@ -1,6 +1,6 @@
 """Which dataset versions features are served from: one file that publication replaces and workers follow."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,20 +55,44 @@ class ServingState:
         return {one.name: one.dataset for one in self.datasets}
 
 
-def read_state(path: Path) -> ServingState:
-    """What is served, from the file of a target; nothing where nothing was published yet.
+OpenState = Callable[[bytes], ServingState]
+"""Checks the signature over a state and reads it; raises an AndonError for anything else."""
+
+SealState = Callable[[ServingState], bytes]
+"""A state in its signed envelope, as it lies in the folder of a target."""
+
+
+def state_bytes(state: ServingState) -> bytes:
+    """A state as it is signed; `state_from_bytes` reads it back."""
+    return dumps(to_json(state))
+
+
+def state_from_bytes(data: bytes) -> ServingState:
+    """Read what `state_bytes` wrote.
+
+    Raises:
+        InputError: This is not a state.
+    """
+    return from_json(ServingState, loads(data), "state")
+
+
+def read_state(path: Path, open_state: OpenState) -> ServingState:
+    """What is served, from the signed file of a target; nothing where nothing was published yet.
 
     Raises:
         InputError: The file is not a state.
+        RefusedError: No gate's key signed it.
     """
     try:
         data = path.read_bytes()
     except FileNotFoundError:
         return ServingState()
-    return from_json(ServingState, loads(data), "state")
+    return open_state(data)
 
 
-def publish_state(path: Path, datasets: tuple[ServedDataset, ...]) -> ServingState:
+def publish_state(
+    path: Path, datasets: tuple[ServedDataset, ...], open_state: OpenState, seal_state: SealState
+) -> ServingState:
     """Serve these dataset versions from now on, and leave those of other contracts as they are.
 
     Returns:
@@ -76,6 +100,7 @@ def publish_state(path: Path, datasets: tuple[ServedDataset, ...]) -> ServingSta
 
     Raises:
         InputError: The file that is there is not a state.
+        RefusedError: No gate's key signed the file that is there.
         ConflictError: Somebody else is publishing at this moment.
         OSError: The disk is full or refuses; the old state stays.
     """
@@ -88,7 +113,7 @@ def publish_state(path: Path, datasets: tuple[ServedDataset, ...]) -> ServingSta
                 place=str(path),
                 fix="Ask again when the other publication is done.",
             )
-        named = {one.name: one for one in (*read_state(path).datasets, *datasets)}
+        named = {one.name: one for one in (*read_state(path, open_state).datasets, *datasets)}
         state = ServingState(tuple(named[name] for name in sorted(named)))
-        replace_file(path, dumps(to_json(state)))
+        replace_file(path, seal_state(state))
     return state
