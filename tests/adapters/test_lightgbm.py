@@ -1,11 +1,18 @@
 """LightGBM models survive the way through text bit for bit, and what would answer otherwise is refused."""
 
+import gc
 import re
+import sys
+import threading
+import weakref
 
 import lightgbm
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from andon.adapters.lightgbm import LightGbmText
 from andon.contracts.model import Feature
@@ -177,3 +184,107 @@ def test_raw_scores_of_a_custom_objective_are_no_probabilities():
     recipe = Recipe("late", "binary", features, (), {}, {}, 1, 1, "sha256:" + "0" * 64)
     with pytest.raises(InputError, match="not probabilities"):
         make_package(booster("regression"), recipe, choose_questions(x, features), {"lightgbm-text": LightGbmText()})
+
+
+SHAPES = {
+    "binary": {},
+    "regression": {},
+    "regression_linear": {"linear_tree": True},
+    "multiclass": {"num_class": 3},
+    "multiclassova": {"num_class": 3},
+    "cross_entropy": {},
+    "poisson": {},
+    "missing_zero": {"zero_as_missing": True},
+    "forest": {"boosting": "rf", "bagging_freq": 1, "bagging_fraction": 0.5},
+}
+
+
+def shaped(name: str) -> lightgbm.Booster:
+    objective = {"regression_linear": "regression", "missing_zero": "binary", "forest": "binary"}.get(name, name)
+    x, y = rows()
+    values = np.nan_to_num(x[:, 0])
+    labels = np.digitize(values, [-0.5, 0.5]) if objective.startswith("multi") else y.astype(float)
+    data = lightgbm.Dataset(x, labels, categorical_feature=[3], params={"linear_tree": name == "regression_linear"})
+    return lightgbm.train({**QUIET, "objective": objective, **SHAPES[name]}, data, num_boost_round=15)
+
+
+LOADED = {name: LightGbmText().load(LightGbmText().save(shaped(name), COLUMNS), COLUMNS) for name in SHAPES}
+
+
+@pytest.mark.parametrize("name", SHAPES)
+@settings(max_examples=40, deadline=None)
+@given(row=arrays(np.float64, (1, 4), elements=st.floats(width=64) | st.sampled_from([0.0, -1.0, 1.0, 4.0, 1e12])))
+def test_a_row_alone_gets_the_bits_of_the_call_for_many(name, row):
+    trees = LOADED[name]
+    assert trees._one_row is not None
+    apart = np.asarray(trees._booster.predict(row, num_threads=1))
+    alone = trees.predict(row)
+    assert alone.shape == apart.shape
+    assert alone.tobytes() == apart.tobytes()
+
+
+def test_the_rows_memory_may_be_laid_out_in_any_way():
+    trees, (x, _) = LOADED["binary"], rows()
+    turned = np.asfortranarray(x)
+    for index in range(20):
+        whole = trees.predict(x[index : index + 1])
+        assert trees.predict(turned[index : index + 1]).tobytes() == whole.tobytes()
+        assert trees.predict(x[index : index + 1].astype(np.float32)).shape == whole.shape
+
+
+def test_a_row_of_another_width_is_refused_and_not_read_beyond_its_end():
+    with pytest.raises(InputError) as error:
+        LOADED["binary"].predict(np.zeros((1, 3)))
+    assert error.value.code == "package.lightgbm"
+
+
+def test_an_answer_is_the_callers_own_and_does_not_change_with_the_next():
+    trees, (x, _) = LOADED["binary"], rows()
+    first = trees.predict(x[:1])
+    kept = first.tobytes()
+    others = {trees.predict(x[index : index + 1]).tobytes() for index in range(1, 50)}
+    assert first.tobytes() == kept
+    assert len(others) > 1
+
+
+def test_threads_that_ask_at_once_get_their_own_answers():
+    trees, (x, _) = LOADED["multiclass"], rows()
+    expected = [trees.predict(x[index : index + 1]).tobytes() for index in range(len(x))]
+    wrong: list[int] = []
+
+    def ask(start: int) -> None:
+        for step in range(1500):
+            index = (start + step) % len(x)
+            if trees.predict(x[index : index + 1]).tobytes() != expected[index]:
+                wrong.append(index)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        threads = [threading.Thread(target=ask, args=(150 * number,)) for number in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert wrong == []
+
+
+def test_a_lightgbm_without_the_call_for_one_row_gives_the_same_bits():
+    trees, (x, _) = LOADED["binary"], rows()
+    plain = LightGbmText().load(LightGbmText().save(shaped("binary"), COLUMNS), COLUMNS)
+    plain._one_row = None
+    assert all(
+        trees.predict(x[index : index + 1]).tobytes() == plain.predict(x[index : index + 1]).tobytes()
+        for index in range(50)
+    )
+
+
+def test_a_model_that_is_let_go_gives_its_memory_back():
+    trees = LightGbmText().load(LightGbmText().save(shaped("binary"), COLUMNS), COLUMNS)
+    booster, one_row = weakref.ref(trees._booster), weakref.ref(trees._one_row)
+    del trees
+    gc.collect()
+    assert booster() is None
+    assert one_row() is None
