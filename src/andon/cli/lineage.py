@@ -9,7 +9,9 @@ from andon.cli.output import Output, reported
 
 
 def lineage(
-    of: Annotated[str, typer.Argument(help="A prediction's id, or the digest of an artefact or its beginning.")],
+    of: Annotated[
+        str, typer.Argument(metavar="WHAT", help="A prediction's id, or the digest of an artefact or its beginning.")
+    ],
     folder: Folder = HERE,
     as_json: AsJson = False,
 ) -> None:
