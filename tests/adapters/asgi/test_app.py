@@ -15,8 +15,10 @@ from andon.adapters.asgi.app import App
 from andon.adapters.asgi.metrics import Metrics, prometheus_text
 from andon.adapters.asgi.records import PackedRecords
 from andon.adapters.asgi.wire import INFER
+from andon.contracts.routing import Position
 from andon.expressions.point import Point
 from andon.kernel.errors import InputError
+from andon.line.serve.cell import Cell
 from andon.line.serve.entity import SpineRows
 from andon.line.serve.following import Follower, Sources
 from andon.line.serve.log import Limits, PredictionLog
@@ -387,3 +389,34 @@ def test_a_question_that_no_features_can_be_made_for_says_what_is_missing(tmp_pa
     assert answer.json()["error"]["found"] == "Schedule is not served yet"
     with pytest.raises(InputError):
         bare.route.answer_entity({"flight": "AA1"}, None, bare.follower.serving())
+
+
+def test_an_answer_names_the_release_and_sequence_that_the_cell_points_to_now(tmp_path):
+    site = Site(tmp_path)
+    world, first = site.world, site.release
+    second = world.shelf.add(1.5)
+    promote(
+        world.folder,
+        world.sealed(table(2, second, first)),
+        world.open_table,
+        check_alone=world.check_alone,
+        patience=patience(each=site.follower.refresh),
+        now_ns=lambda: 2,
+    )
+    site.follower.refresh()
+    cell = Cell(world.folder.cell)
+    tensors = tensor("x", "FP64", [1.0, 2.0], [1, 2])
+    for place, release in ((0, second), (1, first), (0, second)):
+        cell.move(Position(2, place))
+        said = infer(site, tensors).json()
+        assert said["model_version"] == said["parameters"]["release"] == release
+        assert said["parameters"]["sequence"] == 2
+        assert site.ask("POST", "/predict/flights/late", {"entity": {"flight": "AA1"}}).json()["release"] == release
+    cell.close()
+
+
+def test_a_release_asked_for_by_name_gets_the_answer_of_the_short_path(site):
+    body = {"inputs": [tensor("x", "FP64", [1.0, 2.0], [1, 2])]}
+    named = site.ask("POST", f"/v2/models/late/versions/{site.release}/infer", body).json()
+    assert named["outputs"] == site.ask("POST", "/v2/models/late/infer", body).json()["outputs"]
+    assert site.ask("POST", "/v2/models/late/versions/sha256:0/infer", body).status_code == 404

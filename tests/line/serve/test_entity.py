@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from andon.contracts.dataset import Column, DatasetContract
 from andon.kernel.errors import InputError
-from andon.line.serve.entity import SpineRows, read_question
+from andon.line.serve.entity import Questions, SpineRows
 from tests.line.serve.world import SPINE, spine_rows
 
 WIDE = DatasetContract(
@@ -27,7 +27,7 @@ GOOD = {"key": "a", "whole": 3, "money": "12.50", "share": None, "is_new": True,
 
 
 def test_values_become_physical():
-    values = read_question(GOOD, WIDE, None, 0).values
+    values = Questions(WIDE, None).read(GOOD, 0).values
     assert values == {
         "key": "a",
         "whole": 3,
@@ -62,7 +62,7 @@ def test_values_become_physical():
 )
 def test_a_wrong_value_is_refused_by_name(change, code):
     with pytest.raises(InputError) as error:
-        read_question({**GOOD, **change}, WIDE, None, 0)
+        Questions(WIDE, None).read({**GOOD, **change}, 0)
     assert error.value.code == code
     assert next(iter(change)) in error.value.message
 
@@ -70,7 +70,7 @@ def test_a_wrong_value_is_refused_by_name(change, code):
 def test_a_missing_column_is_named_and_so_is_a_missing_key():
     for missing, name in (({"key", "whole"}, "Wide.key"), ({"whole"}, "Wide.whole")):
         with pytest.raises(InputError) as error:
-            read_question({k: v for k, v in GOOD.items() if k not in missing}, WIDE, None, 0)
+            Questions(WIDE, None).read({k: v for k, v in GOOD.items() if k not in missing}, 0)
         assert (error.value.code, name in error.value.message) == ("serve.missing-column", True)
 
 
@@ -96,7 +96,7 @@ def test_a_key_without_a_visible_row_is_unknown():
     rows = SpineRows(SPINE, spine_rows([]))
     for given_rows in (rows, None):
         with pytest.raises(InputError) as error:
-            read_question({"flight": "x"}, SPINE, given_rows, 5)
+            Questions(SPINE, given_rows).read({"flight": "x"}, 5)
         assert error.value.code == "serve.unknown-entity"
 
 
@@ -108,8 +108,28 @@ def test_a_key_without_a_visible_row_is_unknown():
 )
 def test_whatever_is_asked_is_answered_or_refused(entity):
     try:
-        question = read_question(entity, WIDE, None, 0)
+        question = Questions(WIDE, None).read(entity, 0)
     except InputError:
         return
     assert set(question.values) == set(GOOD)
     assert not isinstance(question.values["share"], float) or not math.isnan(question.values["share"])
+
+
+@given(
+    rows=st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=1, max_size=12),
+    asked_ns=st.integers(-1, 7),
+)
+def test_the_row_found_is_the_latest_event_of_those_that_were_known(rows, asked_ns):
+    given_rows = [
+        {"flight": "A", "asked": event, "distance": number, "speed": 0.0, "_known_at": known}
+        for number, (event, known) in enumerate(rows)
+    ]
+    found = SpineRows(SPINE, spine_rows(given_rows)).find({"flight": "A"}, asked_ns)
+    visible = [row for row in given_rows if row["_known_at"] <= asked_ns]
+    if not visible:
+        assert found is None
+        return
+    newest = max((row["asked"], row["_known_at"]) for row in visible)
+    best = {row["distance"] for row in visible if (row["asked"], row["_known_at"]) == newest}
+    assert found is not None
+    assert found["distance"] in best

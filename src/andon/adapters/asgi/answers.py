@@ -1,7 +1,8 @@
 """Answers to requests as status and JSON bytes, refusals included."""
 
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from andon.adapters.asgi.wire import ENCODER
 from andon.kernel.errors import AndonError, InputError
@@ -21,8 +22,7 @@ _STATUS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True):
     """What goes back.
 
     Attributes:

@@ -34,13 +34,12 @@ class App:
         if scope["type"] != "http":
             return
         path: str = scope["path"]
-        is_oip = path.startswith("/v2")
         try:
             reply = self._answer(scope["method"], path, await _body(receive))
         except AndonError as error:
-            reply = refusal(error, is_oip=is_oip)
+            reply = refusal(error, is_oip=path.startswith("/v2"))
         except Exception as error:  # noqa: BLE001  # a failure of ours must not show its inside to the caller
-            reply = unexpected(type(error).__name__, is_oip=is_oip)
+            reply = unexpected(type(error).__name__, is_oip=path.startswith("/v2"))
         self._metrics.count(reply.model, reply.release, reply.status, reply.predictions)
         headers = [(b"content-type", reply.content_type), (b"content-length", b"%d" % len(reply.body))]
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})

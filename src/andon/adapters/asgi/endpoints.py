@@ -6,15 +6,17 @@ from typing import Final, TypeVar
 import msgspec
 
 from andon.adapters.asgi.answers import Reply, json_reply, refuse
-from andon.adapters.asgi.tensors import OUTPUT, output_shape, read_matrix, write_outputs
-from andon.adapters.asgi.wire import ENCODER, INFER, PREDICT, InferResponse, PredictResponse
+from andon.adapters.asgi.inferred import InferForm
+from andon.adapters.asgi.tensors import OUTPUT, output_shape, read_matrix
+from andon.adapters.asgi.wire import ENCODER, INFER, PREDICT, PredictResponse
 from andon.contracts.model import Package
-from andon.contracts.prediction import Prediction
 from andon.kernel.clock import iso, parse_iso
 from andon.line.serve.predict import Serving
 from andon.line.serve.route import Route
 
 VERSION: Final = "0.1.0"
+_MODELS: Final = "/v2/models/"
+_INFER: Final = "/infer"
 Routes = Mapping[str, Route]
 """The routes of a worker, by model; models that are promoted for the first time are added while it runs."""
 
@@ -39,6 +41,7 @@ class Endpoints:
         self._factory = factory
         self._routes = routes
         self._most_rows = most_rows
+        self._forms: dict[str, InferForm] = {}
 
     def dispatch(self, method: str, path: str, body: bytes) -> Reply:
         """Answer one request.
@@ -46,6 +49,11 @@ class Endpoints:
         Raises:
             AndonError: The request is refused.
         """
+        if method == "POST" and path.startswith(_MODELS) and path.endswith(_INFER):
+            model = path[len(_MODELS) : -len(_INFER)]
+            route = self._routes.get(model)
+            if route is not None:  # what is asked most often need not be taken to pieces
+                return self._infer(model, route.follower.serving(), route, body)
         parts = path.strip("/").split("/")
         if parts[0] == "predict" and len(parts) == 3:
             return self._predict(parts[1], parts[2], _only("POST", method, body))
@@ -70,7 +78,7 @@ class Endpoints:
         release, rest = (rest[1], rest[2:]) if len(rest) >= 2 and rest[0] == "versions" else ("", rest)
         if rest == ["infer"]:
             body = _only("POST", method, body)
-            return self._infer(model, route, _at(route.follower.serving(), release), body)
+            return self._infer(model, _at(route.follower.serving(), release), route, body)
         if rest not in ([], ["ready"]):
             raise _unknown_path("/".join(rest))
         _only("GET", method, body)
@@ -79,19 +87,13 @@ class Endpoints:
             return json_reply({"name": model, "ready": True})
         return json_reply(_metadata(model, serving))
 
-    def _infer(self, model: str, route: Route, serving: Serving, body: bytes) -> Reply:
+    def _infer(self, model: str, serving: Serving, route: Route, body: bytes) -> Reply:
         request = _decode(INFER, body, INFER_FORM)
-        package = serving.loaded.package
-        matrix = read_matrix(request, [feature.name for feature in package.features], self._most_rows)
-        made = route.answer_rows(matrix, serving)
-        response = InferResponse(
-            model_name=model,
-            model_version=serving.loaded.release,
-            id=made[0].id if request.id is None else request.id,
-            parameters=_parameters(made, serving),
-            outputs=write_outputs(package, [one.outputs for one in made]),
-        )
-        return Reply(200, ENCODER.encode(response), model, serving.loaded.release, len(made))
+        made = route.answer_rows(read_matrix(request, serving.columns, self._most_rows), serving)
+        form = self._forms.get(model)
+        if form is None or form.serving is not serving:
+            form = self._forms[model] = InferForm(model, serving)
+        return Reply(200, form.write(request.id, made), model, serving.loaded.release, len(made))
 
     def _predict(self, factory: str, model: str, body: bytes) -> Reply:
         route = self._routes.get(model) if factory == self._factory else None
@@ -147,16 +149,6 @@ def _metadata(model: str, serving: Serving) -> dict[str, object]:
         "platform": f"andon_{package.format}",
         "inputs": [{"name": feature.name, "datatype": "FP64", "shape": [-1, 1]} for feature in package.features],
         "outputs": [{"name": OUTPUT, "datatype": "FP64", "shape": output_shape(package)}],
-    }
-
-
-def _parameters(made: Sequence[Prediction], serving: Serving) -> dict[str, str | int]:
-    ids = {"prediction_id": made[0].id} if len(made) == 1 else {"prediction_ids": ",".join(one.id for one in made)}
-    return {
-        **ids,
-        "model": serving.loaded.model,
-        "release": serving.loaded.release,
-        "sequence": serving.sequence,
     }
 
 

@@ -6,8 +6,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from andon.line.serve.folder import replace_file
-
 _HELP: Final = {
     "andon_requests_total": ("counter", "Requests answered, by model, release and status."),
     "andon_predictions_total": ("counter", "Predictions made, by model and release."),
@@ -46,7 +44,7 @@ class Metrics:
             return
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            replace_file(self._folder / f"{self._worker}.json", json.dumps(samples).encode())
+            _replace(self._folder / f"{self._worker}.json", json.dumps(samples).encode())
         except OSError:
             return
         self._left = samples
@@ -91,6 +89,13 @@ def _labels(labels: Iterable[tuple[str, str]]) -> str:
 
 def _escape(value: str) -> str:
     return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """Put a whole file in place of another; counts need not outlast a power cut, so no disk is waited for."""
+    temporary = path.with_name(f".{path.name}.new")
+    temporary.write_bytes(data)
+    temporary.replace(path)
 
 
 def _read(path: Path) -> list[Sample]:

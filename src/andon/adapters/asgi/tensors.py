@@ -6,7 +6,7 @@ from typing import Final, cast
 import numpy as np
 import numpy.typing as npt
 
-from andon.adapters.asgi.wire import Data, InferRequest, RequestInput, ResponseOutput
+from andon.adapters.asgi.wire import Data, InferRequest, RequestInput
 from andon.contracts.model import Package
 from andon.kernel.errors import InputError
 from andon.line.matrix import Matrix
@@ -37,12 +37,6 @@ def read_matrix(request: InferRequest, columns: Sequence[str], most_rows: int) -
         if len(columns) != 1 or only.name == columns[0] or only.name not in columns:
             return _tensor(only, tuple(only.shape), most_rows)
     return _columns(request.inputs, columns, most_rows)
-
-
-def write_outputs(package: Package, outputs: Sequence[Sequence[float]]) -> list[ResponseOutput]:
-    """The model's answers as a tensor: [n], or [n, classes] for a task of many classes."""
-    shape = [len(outputs)] if package.task != "classes" else [len(outputs), len(package.classes)]
-    return [ResponseOutput(OUTPUT, shape, "FP64", [value for row in outputs for value in row])]
 
 
 def output_shape(package: Package) -> list[int]:
@@ -95,7 +89,10 @@ def _flat(data: Data) -> list[bool | int | float | str | None]:
 
 
 def _numbers(tensor: RequestInput, values: Sequence[object]) -> npt.NDArray[np.float64]:
-    kinds = {type(value) for value in values} - {type(None)}
+    kinds = set(map(type, values))
+    if tensor.datatype == "FP64" and kinds == {float}:
+        return np.array(values, dtype=np.float64)
+    kinds.discard(type(None))
     if tensor.datatype in _FLOATS:
         most = float("inf") if tensor.datatype == "FP64" else _MOST_FP32
         good = kinds <= {int, float} and all(abs(value) <= most for value in values if isinstance(value, int | float))

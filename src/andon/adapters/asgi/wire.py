@@ -34,25 +34,6 @@ class InferRequest(msgspec.Struct, forbid_unknown_fields=True):
     outputs: list[RequestOutput] | None = None
 
 
-class ResponseOutput(msgspec.Struct):
-    """One tensor of an answer."""
-
-    name: str
-    shape: list[int]
-    datatype: str
-    data: list[float]
-
-
-class InferResponse(msgspec.Struct):
-    """An answer to a request for inference."""
-
-    model_name: str
-    model_version: str
-    id: str
-    parameters: dict[str, str | int]
-    outputs: list[ResponseOutput]
-
-
 class PredictRequest(msgspec.Struct, forbid_unknown_fields=True):
     """A question about an entity."""
 

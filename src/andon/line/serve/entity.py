@@ -1,6 +1,7 @@
 """What a caller asks about: JSON values brought to the spine contract's types, or a published row found by its keys."""
 
 import math
+from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -48,60 +49,103 @@ class SpineRows:
         physical = ordered.select(
             *(_physical(pl.col(name), ordered.schema[name]) for name in (*self._names, "_known_at", _EVENT))
         )
-        self._found: dict[tuple[object, ...], list[tuple[object, ...]]] = {}
+        self._found: dict[tuple[object, ...], _Visible] = {}
         places = [physical.columns.index(key) for key in self._keys]
         for row in physical.iter_rows():
-            self._found.setdefault(tuple(row[place] for place in places), []).append(row)
+            self._found.setdefault(tuple(row[place] for place in places), _Visible([], [])).add(row)
 
     def find(self, keys: Mapping[str, Value], asked_ns: int) -> Mapping[str, Value] | None:
         """The newest row of an entity that was known when the question was asked; `None` when there is none.
 
         A spine row is the question itself, so it is visible from the very moment it is known.
         """
-        rows = self._found.get(tuple(keys[key] for key in self._keys), ())
-        visible = [row for row in rows if cast("int", row[-2]) <= asked_ns]
-        if not visible:
-            return None
-        newest = max(visible, key=lambda row: (cast("int", row[-1]), cast("int", row[-2])))
-        return dict(zip(self._names, cast("tuple[Value, ...]", newest), strict=False))
+        rows = self._found.get(tuple([keys[key] for key in self._keys]))
+        newest = None if rows is None else rows.newest(asked_ns)
+        return None if newest is None else dict(zip(self._names, cast("tuple[Value, ...]", newest), strict=False))
 
 
-def read_question(
-    entity: Mapping[str, object], contract: DatasetContract, rows: SpineRows | None, asked_ns: int
-) -> Question:
-    """The question that a caller's JSON object asks.
+@dataclass(frozen=True, slots=True)
+class _Visible:
+    """The rows of one entity.
+
+    Attributes:
+        known: When each became known, in order.
+        best: Of each row and all known before it, the one of the latest event.
+    """
+
+    known: list[int]
+    best: list[tuple[object, ...]]
+
+    def add(self, row: tuple[object, ...]) -> None:
+        """Add a row that became known no earlier than those that are there."""
+        is_newer = not self.best or _newness(row) > _newness(self.best[-1])
+        self.known.append(cast("int", row[-2]))
+        self.best.append(row if is_newer else self.best[-1])
+
+    def newest(self, asked_ns: int) -> tuple[object, ...] | None:
+        """The row of the latest event that was known at a moment."""
+        count = bisect_right(self.known, asked_ns)
+        return self.best[count - 1] if count else None
+
+
+def _newness(row: tuple[object, ...]) -> tuple[int, int]:
+    return cast("int", row[-1]), cast("int", row[-2])
+
+
+class Questions:
+    """Reads questions about the entities of one spine.
 
     Args:
-        entity: Either the key columns alone, whose newest visible row is then used, or all columns but the event time.
         contract: The spine's contract.
         rows: Its published rows, where there are any.
-        asked_ns: The time of the question.
-
-    Raises:
-        InputError: A column is unknown, missing or of the wrong type, or no visible row has the keys
-            (`serve.unknown-entity`).
     """
-    timed = {*contract.of_role("event_time"), *contract.of_role("known_at")}
-    columns = {column.name: column for column in contract.columns if column.name not in timed}
-    if early := sorted(set(entity) & timed):
-        raise _refuse("time-in-entity", f"{early[0]} is the time of the question.", early[0], "Give it as `asked`.")
-    unknown = sorted(set(entity) - set(columns))
-    if unknown:
-        raise _refuse("unknown-column", f"{contract.name} has no column {unknown[0]!r}.", ", ".join(columns))
-    values = {name: _read(columns[name], value) for name, value in entity.items()}
-    keys = contract.of_role("key")
-    if missing := [key for key in keys if values.get(key) is None]:
-        raise _refuse("missing-column", f"The question needs {contract.name}.{missing[0]}.", ", ".join(entity))
-    if set(values) == set(keys) and set(columns) != set(keys):
-        return _look_up(keys, values, rows, asked_ns)
-    if absent := sorted(set(columns) - set(values)):
-        raise _refuse(
-            "missing-column",
-            f"The question lacks {contract.name}.{absent[0]}.",
-            ", ".join(entity),
-            f"Give all of {', '.join(columns)}, or only {', '.join(keys)} of a published row.",
-        )
-    return Question({key: values[key] for key in keys}, values)
+
+    def __init__(self, contract: DatasetContract, rows: SpineRows | None) -> None:
+        self._name = contract.name
+        self._rows = rows
+        self._timed = {*contract.of_role("event_time"), *contract.of_role("known_at")}
+        self._columns = {column.name: column for column in contract.columns if column.name not in self._timed}
+        self._keys = contract.of_role("key")
+        self._are_keys_enough = set(self._keys) != set(self._columns)
+
+    def read(self, entity: Mapping[str, object], asked_ns: int) -> Question:
+        """The question that a caller's JSON object asks.
+
+        Args:
+            entity: Either the key columns alone, whose newest visible row is then used, or all columns but the event
+                time.
+            asked_ns: The time of the question.
+
+        Raises:
+            InputError: A column is unknown, missing or of the wrong type, or no visible row has the keys
+                (`serve.unknown-entity`).
+        """
+        columns, keys = self._columns, self._keys
+        if not entity.keys() <= columns.keys():
+            raise self._unknown(entity)
+        values = {name: _read(columns[name], value) for name, value in entity.items()}
+        for key in keys:
+            if values.get(key) is None:
+                raise _refuse("missing-column", f"The question needs {self._name}.{key}.", ", ".join(entity))
+        if len(values) == len(keys) and self._are_keys_enough:
+            return _look_up(keys, values, self._rows, asked_ns)
+        if len(values) != len(columns):
+            absent = min(set(columns) - set(values))
+            raise _refuse(
+                "missing-column",
+                f"The question lacks {self._name}.{absent}.",
+                ", ".join(entity),
+                f"Give all of {', '.join(columns)}, or only {', '.join(keys)} of a published row.",
+            )
+        return Question({key: values[key] for key in keys}, values)
+
+    def _unknown(self, entity: Mapping[str, object]) -> InputError:
+        if early := sorted(set(entity) & self._timed):
+            return _refuse(
+                "time-in-entity", f"{early[0]} is the time of the question.", early[0], "Give it as `asked`."
+            )
+        unknown = min(set(entity) - set(self._columns))
+        return _refuse("unknown-column", f"{self._name} has no column {unknown!r}.", ", ".join(self._columns))
 
 
 def _look_up(keys: tuple[str, ...], values: Mapping[str, Value], rows: SpineRows | None, asked_ns: int) -> Question:

@@ -11,7 +11,7 @@ from andon.kernel.digest import Digest
 from andon.kernel.errors import InputError
 from andon.line.matrix import Matrix, row_of
 from andon.line.package import answer
-from andon.line.serve.entity import SpineRows
+from andon.line.serve.entity import Questions, SpineRows
 from andon.line.serve.loaded import LoadedRelease
 from andon.line.serve.ports import FeatureSource
 
@@ -21,11 +21,20 @@ Inputs = Mapping[str, float | int | str | bool | None]
 
 @dataclass(frozen=True, slots=True)
 class Spine:
-    """What questions are about: the contract, the column of the time asked, and the published rows, if any."""
+    """What questions are about: the contract, the column of the time asked, and the published rows, if any.
+
+    Attributes:
+        questions: Reads what callers ask.
+    """
 
     contract: DatasetContract
     asked: str
     rows: SpineRows | None
+    questions: Questions = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Prepare once what every question needs."""
+        object.__setattr__(self, "questions", Questions(self.contract, self.rows))
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +47,8 @@ class Serving:
         features: `None` where a dataset of the plan is not served yet.
         state: Digest of each dataset, by contract.
         problem: Why spine or features are missing.
+        sequence: Sequence of the routing table that it answers under.
+        columns: Names of the features, in order.
     """
 
     loaded: LoadedRelease
@@ -47,10 +58,13 @@ class Serving:
     problem: str = ""
     packed: int = 0
 
-    @property
-    def sequence(self) -> int:
-        """Sequence of the routing table that it answers under."""
-        return position(self.packed).sequence
+    sequence: int = field(init=False, repr=False, compare=False)
+    columns: tuple[str, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Work out once what every answer says."""
+        object.__setattr__(self, "sequence", position(self.packed).sequence)
+        object.__setattr__(self, "columns", tuple(feature.name for feature in self.loaded.package.features))
 
 
 def predict_rows(loaded: LoadedRelease, matrix: Matrix) -> list[tuple[float, ...]]:
@@ -85,19 +99,19 @@ def features_of(
     return serving.features.features({**values, serving.spine.asked: asked_ns}, asked_ns)
 
 
-def predict_features(loaded: LoadedRelease, features: Mapping[str, object]) -> tuple[tuple[float, ...], Inputs]:
+def predict_features(serving: Serving, features: Mapping[str, object]) -> tuple[tuple[float, ...], Inputs]:
     """The model's answer to one row of features, and the numbers it was asked with.
 
     Raises:
         InputError: A feature is missing or no number, the model fails, or its answer is not finite.
     """
-    row = row_of(features, loaded.package.features)
-    return predict_rows(loaded, row)[0], inputs_of(loaded, row[0].tolist())
+    row = row_of(features, serving.loaded.package.features)
+    return predict_rows(serving.loaded, row)[0], inputs_of(serving, row[0].tolist())
 
 
-def inputs_of(loaded: LoadedRelease, row: Sequence[float]) -> Inputs:
+def inputs_of(serving: Serving, row: Sequence[float]) -> Inputs:
     """A row of numbers by the names of the features."""
-    return dict(zip((feature.name for feature in loaded.package.features), row, strict=True))
+    return dict(zip(serving.columns, row, strict=True))
 
 
 def _one_row(loaded: LoadedRelease, matrix: Matrix) -> tuple[float, ...] | None:
@@ -105,17 +119,23 @@ def _one_row(loaded: LoadedRelease, matrix: Matrix) -> tuple[float, ...] | None:
 
     Checking one number with the tools for many would cost as much as asking the model.
     """
+    package = loaded.package
     try:
         found = loaded.predictor.predict(matrix)
-        shape, values = found.shape, tuple(map(float, found.reshape(-1).tolist()))
+        if package.task == "classes":
+            return _of_classes(found, len(package.classes))
+        if found.shape != (1,):
+            return None
+        value = float(found.item())
     except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError):
         return None
-    package = loaded.package
-    width = len(package.classes) if package.task == "classes" else 1
-    if shape != ((1, width) if package.task == "classes" else (1,)):
+    is_answer = math.isfinite(value) if package.task == "regression" else 0.0 <= value <= 1.0
+    return (value,) if is_answer else None
+
+
+def _of_classes(found: Matrix, width: int) -> tuple[float, ...] | None:
+    if found.shape != (1, width):
         return None
-    if package.task == "regression":
-        return values if math.isfinite(values[0]) else None
-    is_probability = all(0.0 <= value <= 1.0 for value in values)
-    adds_up = package.task == "binary" or abs(sum(values) - 1.0) <= _TOLERANCE
-    return values if is_probability and adds_up else None
+    values = tuple(map(float, found[0].tolist()))
+    is_answer = all(0.0 <= value <= 1.0 for value in values) and abs(sum(values) - 1.0) <= _TOLERANCE
+    return values if is_answer else None

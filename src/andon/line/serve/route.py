@@ -1,12 +1,12 @@
 """One worker's desk for one model: questions come in, numbered and logged predictions go out."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from andon.contracts.prediction import Prediction
 from andon.kernel.errors import InputError
 from andon.line.matrix import Matrix
-from andon.line.serve.entity import Question, read_question
+from andon.line.serve.entity import Question
 from andon.line.serve.following import Follower
 from andon.line.serve.log import PredictionLog
 from andon.line.serve.predict import Inputs, Serving, features_of, inputs_of, predict_features, predict_rows
@@ -49,7 +49,7 @@ class Route:
         """
         now_ns = self._desk.now_ns()
         outputs = predict_rows(serving.loaded, matrix)
-        inputs = [inputs_of(serving.loaded, row) for row in matrix.tolist()]
+        inputs = [inputs_of(serving, row) for row in matrix.tolist()]
         return [
             self._record(serving, now_ns, {}, values, output) for values, output in zip(inputs, outputs, strict=True)
         ]
@@ -79,7 +79,7 @@ class Route:
             )
         question = _question(entity, serving, asked_ns)
         features = features_of(serving, question.values, asked_ns)
-        outputs, inputs = predict_features(serving.loaded, features)
+        outputs, inputs = predict_features(serving, features)
         return self._record(serving, asked_ns, question.keys, inputs, outputs), features
 
     def _record(
@@ -88,7 +88,7 @@ class Route:
         asked_ns: int,
         entity: Mapping[str, str | int | float | bool | None],
         inputs: Inputs,
-        outputs: Sequence[float],
+        outputs: tuple[float, ...],
     ) -> Prediction:
         answered_ns = self._desk.now_ns()
         prediction = Prediction(
@@ -101,7 +101,7 @@ class Route:
             model=serving.loaded.model,
             entity=entity,
             inputs=inputs,
-            outputs=tuple(outputs),
+            outputs=outputs,
             state=serving.state,
         )
         self.log.append(prediction)
@@ -117,4 +117,4 @@ def _question(entity: Mapping[str, object], serving: Serving, asked_ns: int) -> 
             found=serving.problem,
             fix="Publish it, or send complete feature rows to /v2.",
         )
-    return read_question(entity, serving.spine.contract, serving.spine.rows, asked_ns)
+    return serving.spine.questions.read(entity, asked_ns)
