@@ -147,7 +147,7 @@ def pattern(expected: str) -> str:
     """What was expected as a regular expression over lines that each end with a newline."""
     lines = plain(expected).splitlines()
     return "".join(
-        r"(?:[^\n]*\n)*?" if line == "..." else r"[^\n]*".join(map(re.escape, line.split("..."))) + r"\n"
+        r"(?:[^\n]*\n)*?" if line.strip() == "..." else r"[^\n]*".join(map(re.escape, line.split("..."))) + r"\n"
         for line in lines
     )
 
