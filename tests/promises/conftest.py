@@ -1,6 +1,7 @@
 """The factories whose promises are told: made once, and copied for each test."""
 
 import fcntl
+import shutil
 
 import pytest
 
@@ -75,6 +76,7 @@ def parcels(states, tmp_path):
             fcntl.flock(lock, fcntl.LOCK_EX)
             made = Place(states / name / "parcels", states / name / "home")
             if not (states / f"{name}.ready").exists():
+                shutil.rmtree(states / name, ignore_errors=True)  # another worker may have failed on the way
                 STATES[name](found_parcels(states / name, people=name == "waiting"))
                 (states / f"{name}.ready").touch()
         return made.copied_to(tmp_path / name)

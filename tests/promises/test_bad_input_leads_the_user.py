@@ -10,6 +10,9 @@ import pytest
 from tests.factories.place import ANDON, ROWS, write_rows
 
 
+pytestmark = pytest.mark.slow  # real processes
+
+
 def last_column(text, value):
     """Every row with this value in its last column."""
     header, *rows = text.splitlines()
@@ -162,7 +165,6 @@ def fill(state: Path, left_bytes: int) -> None:
         filler.write_bytes(bytes(max(0, free - left_bytes)))
 
 
-@pytest.mark.slow
 def test_a_full_disk(place, small_disk):
     """Whatever write it is that finds no room: the run says so, and goes on when there is some again."""
     for left in (4_096, 65_536, 262_144):
@@ -176,7 +178,6 @@ def test_a_full_disk(place, small_disk):
     mended(place)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("blocks", [0, 16, 256])
 def test_files_that_may_not_grow(place, blocks):
     """The same where a quota and not the disk is full, in blocks of 512 or 1024 bytes."""

@@ -1,13 +1,23 @@
 """A release that waits for a person waits until the right one signed, and nobody who made it counts."""
 
+from dataclasses import replace
+
 import pytest
 
 from andon.adapters.keys import generate_key, load_signer
+from andon.adapters.trust_folder import FolderRoots
 from andon.attest.statement import seal
+from andon.attest.succession import seal_root
+from andon.attest.trust_root import KeyState, RoleInterval
 from andon.gates.signoff import SignOff, signoff_statement
+from andon.kernel.clock import SystemClock
 from andon.kernel.errors import RefusedError
 from andon.runtime.advance import request_of
 from andon.wiring.factory import open_factory
+from andon.wiring.trust import current_root
+
+
+pytestmark = pytest.mark.slow  # real processes
 
 
 @pytest.fixture
@@ -41,6 +51,26 @@ def test_who_started_it_cannot_let_it_through_even_in_the_right_role(waiting):
     with open_factory(waiting.folder) as opened:
         sign(opened, load_signer(opened.home.key("ada")), role="operations")
     assert_still_waits(waiting, "ada")
+
+
+def test_a_second_key_makes_no_second_person(waiting, tmp_path):
+    """Who started the run has the right role and another key; it is the same person still."""
+    now_ns = SystemClock().now_ns()
+    with open_factory(waiting.folder) as opened:
+        root = current_root(opened.settings)
+        second = KeyState(generate_key(tmp_path / "second"), "active", now_ns)
+        principals = tuple(
+            replace(each, keys=(*each.keys, second), roles=(*each.roles, RoleInterval("operations", now_ns)))
+            if each.name == "ada"
+            else each
+            for each in root.principals
+        )
+        grown = replace(root, version=root.version + 1, principals=principals)
+        sealed = seal_root(grown, [load_signer(opened.home.key("ada"))])
+        FolderRoots(opened.settings.trust).add(grown.version, sealed)
+    with open_factory(waiting.folder) as opened:
+        sign(opened, load_signer(tmp_path / "second"), role="operations")
+    assert_still_waits(waiting, "ada: made this work or started the run")
 
 
 def test_a_person_of_another_role_cannot_let_it_through(waiting):
