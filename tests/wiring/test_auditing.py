@@ -32,10 +32,18 @@ def test_a_factory_that_ran_is_clean_and_everything_was_read(released):
     found = verify_factory(released.folder, told.append)
     assert found.is_clean
     assert found.tier == TIER_MEANS
-    assert set(found.to_json()["read"]) == {"ledger", "statements", "verdicts", "names", "objects", "predictions"}
+    assert set(found.to_json()["read"]) == {
+        "ledger",
+        "statements",
+        "verdicts",
+        "names",
+        "objects",
+        "serving",
+        "predictions",
+    }
     assert "42 predictions" in found.to_json()["read"]["predictions"]
     assert found.lines[-1] == "Everything that was recorded is as it was recorded."
-    assert len(told) == 2
+    assert len(told) == 3
 
 
 def test_a_new_factory_is_clean(founded):
@@ -63,7 +71,8 @@ def test_a_flipped_byte_in_a_model_is_named(released):
     data[7] ^= 1
     path.write_bytes(data)
     problems = json.loads(json.dumps(audited(released).to_json()))["problems"]
-    assert [(one["part"], one["code"]) for one in problems] == [("objects", "store.object-damaged")]
+    damaged = "store.object-damaged"
+    assert [(one["part"], one["code"]) for one in problems] == [("objects", damaged), ("serving", damaged)]
     assert model.sha256 in problems[0]["place"]
 
 

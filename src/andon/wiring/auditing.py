@@ -1,4 +1,4 @@
-"""Everything that was recorded, read again: ledger, statements, verdicts, names, artefacts, and the prediction log."""
+"""Everything that was recorded, read again: ledger, statements, verdicts, names, artefacts, targets, predictions."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -12,6 +12,7 @@ from andon.kernel.errors import AndonError
 from andon.line.serve.records import read_batch
 from andon.wiring.factory import open_factory
 from andon.wiring.predictions import Worker, workers_of
+from andon.wiring.serving_audit import read_memory, read_serving
 from andon.wiring.trust import TIER_MEANS
 
 _PREDICTIONS: Final = "predictions"
@@ -55,7 +56,9 @@ def verify_factory(folder: Path, progress: Callable[[str], None]) -> Audited:
     """
     with open_factory(folder) as opened:
         progress("reading the ledger, every statement, every verdict, every artefact")
-        found = list(verify_everything(opened.gatekeeper.keeping))
+        found = [*read_memory(opened), *verify_everything(opened.gatekeeper.keeping)]
+        progress("reading what targets answer with")
+        found += read_serving(opened)
         progress("reading the prediction log")
         found += _read_predictions(workers_of(opened.settings))
     problems = [one for one in found if not one.is_sound]

@@ -72,7 +72,10 @@ def read_tables(folder: ServeFolder, open_table: OpenTable) -> tuple[dict[int, G
         except (OSError, AndonError) as error:
             problems.append(f"{path.name}: {error}")
         else:
-            tables[table.sequence] = table
+            if (table.target, table.model_name) == (folder.root.parent.name, folder.root.name):
+                tables[table.sequence] = table
+            else:
+                problems.append(f"{path.name}: the table of {table.model_name} on {table.target}")
     return tables, problems
 
 
