@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import signal
+import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -247,7 +248,16 @@ def test_another_machines_address_is_refused(still):
     open_to_all = ServerSettings(**{**_members(still.settings), "host": "0.0.0.0", "workers": 1})
     with pytest.raises(UsageError) as error:
         start(open_to_all)
-    assert "serve.not-loopback" in error.value.found
+    assert error.value.code == "serve.not-loopback"
+
+
+def test_a_port_that_is_taken_is_said_at_once(still):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        settings = replace(still.settings, port=taken.getsockname()[1], workers=1)
+        with pytest.raises(UsageError) as error:
+            start(settings)
+    assert error.value.code == "serve.port-taken"
+    assert "0 for any free one" in error.value.fix
 
 
 def test_the_log_is_closed_and_complete_when_a_server_ends(tmp_path_factory):

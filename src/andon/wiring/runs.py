@@ -1,6 +1,7 @@
 """Running the line in the foreground: sources first, then the models whose datasets they feed."""
 
 import errno
+import json
 import shutil
 import time
 from collections.abc import Iterator, Sequence
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, cast
 
-from andon.contracts.dataset import contract_from_json
+from andon.contracts.dataset import DatasetContract, contract_from_json
 from andon.contracts.declaration import Declaration
 from andon.contracts.wire import to_json
 from andon.kernel.canonical import Json
@@ -22,7 +23,7 @@ from andon.runtime.drive import Order, run_to_rest
 from andon.runtime.line import Line
 from andon.runtime.run import Run, RunKind
 from andon.runtime.steps import Tell
-from andon.runtime.tables import contracts_of_model, published_as_of
+from andon.runtime.tables import contracts_of_model, open_version, published, published_as_of
 from andon.store.errors import StorageError
 from andon.wiring.declaring import declare, keep
 from andon.wiring.factory import Opened, open_factory
@@ -230,7 +231,19 @@ def _how_to_ask(line: Line, run: Run) -> str:
     """The first question to a served model, ready to be pasted."""
     features = line.feature_set(line.model(run.subject).features)
     contract = contract_from_json(cast("dict[str, Json]", line.declaration.contracts[features.spine]))
-    keys = ", ".join(f'"{name}": "..."' for name in contract.of_role("key"))
+    entity = json.dumps(_newest_entity(line, contract), ensure_ascii=False, default=str).replace("'", "'\\''")
     url = f"http://127.0.0.1:8080/predict/{line.factory}/{run.subject}"
-    question = f'{{"entity": {{{keys}}}}}'
+    question = f'{{"entity": {entity}}}'
     return f"Serve it with: andon up\nThen ask: curl -s {url} -H 'content-type: application/json' -d '{question}'"
+
+
+def _newest_entity(line: Line, contract: DatasetContract) -> dict[str, Json]:
+    """The keys of the newest row that is published: somebody whom the model can be asked about."""
+    version = published(line, contract.name)
+    keys = contract.of_role("key")
+    if version is None:
+        return dict.fromkeys(keys, "...")
+    times = contract.of_role("event_time")
+    rows = open_version(line, version, contract.name)
+    newest = (rows.sort(times, maintain_order=True) if times else rows).select(keys).tail(1).collect()
+    return dict(next(newest.iter_rows(named=True), {}))

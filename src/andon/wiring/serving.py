@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from andon.adapters.asgi.supervisor import listen
 from andon.adapters.files import FileBlobs
 from andon.adapters.keys import verifier
 from andon.contracts.routing import Generation, Slot
@@ -57,11 +58,13 @@ def start(settings: ServerSettings) -> ServerStatus:
     """Start a server in the background and wait until all its workers listen.
 
     Raises:
-        UsageError: The address may not be used, or the server did not come up; its last words say why.
+        UsageError: The address may not be used (`serve.not-loopback`, `serve.port-taken`), or the server did not come
+            up; its last words say why.
     """
     folder = Path(settings.folder)
     if is_held(folder / "server.lock"):
         return status(settings)
+    listen(settings.host, settings.port).close()  # what cannot work is said at once, not in the server's log
     path = folder / "server-settings.json"
     write_server_settings(settings, path)
     log = folder / "server.log"
