@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from andon.adapters.asgi.endpoints import moment
 from andon.adapters.asgi.inferred import InferForm
 from andon.contracts.routing import Position
+from andon.kernel.clock import SECOND_NS, iso
 from andon.line.serve.predict import Serving
 from tests.line.serve.world import Shelf, prediction
 
@@ -48,3 +50,10 @@ def test_the_parts_add_up_to_one_json_object(loaded, data, asked, rows):
     }
     read = [value.hex() for value in said["outputs"][0]["data"]]
     assert read == [value.hex() for row in outputs for value in row]
+
+
+@given(
+    st.integers(-(2**61), 2**62) | st.integers(-(2**30), 2**30).map(lambda s: s * SECOND_NS) | st.integers(0, 10**10)
+)
+def test_a_moment_is_written_as_everywhere_else(ns):
+    assert moment(ns) == iso(ns)

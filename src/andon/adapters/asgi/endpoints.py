@@ -1,6 +1,7 @@
 """The endpoints: health and metadata, inference on complete rows, and questions about entities."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Final, TypeVar
 
 import msgspec
@@ -10,7 +11,7 @@ from andon.adapters.asgi.inferred import InferForm
 from andon.adapters.asgi.tensors import OUTPUT, output_shape, read_matrix
 from andon.adapters.asgi.wire import ENCODER, INFER, PREDICT, PredictResponse
 from andon.contracts.model import Package
-from andon.kernel.clock import iso, parse_iso
+from andon.kernel.clock import SECOND_NS, iso, parse_iso
 from andon.line.serve.predict import Serving
 from andon.line.serve.route import Route
 
@@ -111,7 +112,7 @@ class Endpoints:
             model=made.model,
             release=made.release,
             sequence=serving.sequence,
-            asked=iso(made.asked_ns),
+            asked=moment(made.asked_ns),
             probabilities=probabilities,
             features=_shown(features) if request.explain else None,
         )
@@ -127,6 +128,18 @@ class Endpoints:
         is_ready = bool(ready) and all(ready.values())
         body = {"ready": is_ready, "models": ready, "problems": {k: v for k, v in problems.items() if v}}
         return json_reply(body, 200 if is_ready else 503)
+
+
+def moment(ns: int) -> str:
+    """A moment as `iso` writes it; many questions of one second share the text of that second."""
+    seconds, rest = divmod(ns, SECOND_NS)
+    decimals = f".{rest:09d}".rstrip("0") if rest else ""
+    return f"{_second(seconds)}{decimals}Z"
+
+
+@lru_cache(maxsize=64)
+def _second(seconds: int) -> str:
+    return iso(seconds * SECOND_NS).removesuffix("Z")
 
 
 def _at(serving: Serving, release: str) -> Serving:

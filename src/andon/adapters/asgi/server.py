@@ -30,6 +30,7 @@ class WorkerServer(uvicorn.Server):
                 access_log=False,
                 server_header=False,
                 date_header=False,
+                proxy_headers=False,
                 timeout_graceful_shutdown=DRAIN_S,
                 ws="none",
             )

@@ -16,6 +16,8 @@ _FLOATS: Final = ("FP64", "FP32")
 _INTEGERS: Final = {f"{sign}INT{bits}": (sign, bits) for sign in ("", "U") for bits in (8, 16, 32, 64)}
 DATATYPES: Final = (*_FLOATS, *_INTEGERS, "BOOL", "BYTES")
 _EXACT: Final = 2**53
+_REAL: Final = {float}
+_PLAIN: Final = {float, int}
 _MOST_FP32: Final = float(np.finfo(np.float32).max)
 
 
@@ -90,7 +92,7 @@ def _flat(data: Data) -> list[bool | int | float | str | None]:
 
 def _numbers(tensor: RequestInput, values: Sequence[object]) -> npt.NDArray[np.float64]:
     kinds = set(map(type, values))
-    if tensor.datatype == "FP64" and kinds == {float}:
+    if tensor.datatype == "FP64" and kinds <= _PLAIN and (kinds == _REAL or _are_exact(values)):
         return np.array(values, dtype=np.float64)
     kinds.discard(type(None))
     if tensor.datatype in _FLOATS:
@@ -104,10 +106,15 @@ def _numbers(tensor: RequestInput, values: Sequence[object]) -> npt.NDArray[np.f
         values, good = _from_text(values), kinds <= {str}
     else:
         raise _refuse("datatype", f"andon takes no {tensor.datatype[:20]!r}.", tensor.name, ", ".join(DATATYPES))
-    if not good or any(isinstance(value, int) and abs(value) > _EXACT for value in values):
+    if not good or not _are_exact(values):
         raise _refuse("wrong-type", f"The data of {tensor.name!r} are not {tensor.datatype}.", repr(values[:3])[:80])
     numbers = np.array([np.nan if value is None else value for value in values], dtype=np.float64)
     return numbers.astype(np.float32).astype(np.float64) if tensor.datatype == "FP32" else numbers
+
+
+def _are_exact(values: Sequence[object]) -> bool:
+    """Whether a double tells every integer among them apart."""
+    return not any(isinstance(value, int) and abs(value) > _EXACT for value in values)
 
 
 def _fit(values: Sequence[object], sign: str, bits: int) -> bool:

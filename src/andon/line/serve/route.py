@@ -49,9 +49,9 @@ class Route:
         """
         now_ns = self._desk.now_ns()
         outputs = predict_rows(serving.loaded, matrix)
-        inputs = [inputs_of(serving, row) for row in matrix.tolist()]
         return [
-            self._record(serving, now_ns, {}, values, output) for values, output in zip(inputs, outputs, strict=True)
+            self._record(serving, now_ns, {}, inputs_of(serving, row), output)
+            for row, output in zip(matrix.tolist(), outputs, strict=True)
         ]
 
     def answer_entity(
