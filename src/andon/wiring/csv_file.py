@@ -46,7 +46,10 @@ def read_csv(path: Path) -> tuple[pl.DataFrame, Reading]:
         if reading.separator != "," and any(frame[name].null_count() < frame.height for name in commas):
             reading = Reading(reading.separator, reading.encoding, decimal_comma=True)
             frame = read_as(path, reading)
-    except (pl.exceptions.PolarsError, UnicodeDecodeError, OSError) as error:
+    except UnicodeDecodeError as error:
+        found = f"byte {error.start} is no letter in any encoding that is known here"
+        raise _refuse("unreadable", "This file cannot be read as a table.", path, found) from error
+    except (pl.exceptions.PolarsError, OSError) as error:
         raise _refuse("unreadable", "This file cannot be read as a table.", path, str(error)[:300]) from error
     if not frame.height or frame.width < 2:
         found = f"{frame.height} rows of {frame.width} columns"
@@ -89,7 +92,7 @@ def _reading(path: Path) -> Reading:
         with path.open("rb") as file:
             data = file.read(_SNIFFED_BYTES)
     except OSError as error:
-        raise _refuse("unreadable", "This file cannot be read.", path, str(error)) from error
+        raise _refuse("unreadable", "This file cannot be read.", path, error.strerror or "unreadable") from error
     if not data.strip():
         raise _refuse("no-rows", "There is nothing to learn from in this file.", path, "0 bytes")
     encoding = "utf8"

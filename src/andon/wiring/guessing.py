@@ -71,6 +71,7 @@ class Understood:
         is_key_unique: Whether the key alone names a row; else key and time do.
         features: Columns to predict from.
         left_out: Columns that are not used, with the reason.
+        telling: Features of which each value goes with one answer only, in every row: too good to be true, often.
         tune: Length of the tuning rows.
         holdout: Length of the holdout rows.
     """
@@ -85,6 +86,7 @@ class Understood:
     tune: str
     holdout: str
     is_daily: bool
+    telling: tuple[Seen, ...] = ()
 
 
 def understand(frame: pl.DataFrame, place: Path, *, predict: str, key: str | None, time: str | None) -> Understood:
@@ -121,6 +123,7 @@ def understand(frame: pl.DataFrame, place: Path, *, predict: str, key: str | Non
         tune=tune,
         holdout=holdout,
         is_daily=bool((when.dt.hour() == 0).all()),
+        telling=tuple(each for each in features if _tells(frame, each, predict)),
     )
 
 
@@ -236,6 +239,14 @@ def _unfit(column: Seen) -> str:
     if column.kind == "category" and column.distinct > max(_FEW, column.rows // 3):
         return "nearly every row has its own text"
     return ""
+
+
+def _tells(frame: pl.DataFrame, feature: Seen, predict: str) -> bool:
+    """Whether a column gives the answer away: few values, and each goes with one answer only, in every row."""
+    if feature.distinct > feature.rows // 10:
+        return False
+    answers = frame.select(feature.source, predict).drop_nulls().group_by(feature.source).n_unique()
+    return not answers.is_empty() and int(answers[predict].max()) == 1  # type: ignore[arg-type]  # a count
 
 
 def _parts(when: pl.Series, target: pl.Series, place: Path) -> tuple[str, str]:

@@ -88,9 +88,18 @@ def _lines(found: Understood, draft: Draft, csv: Path) -> list[str]:
         key,
         f"{found.time.source!r} says when a row happened, as {found.time.format}; times without a zone are UTC",
         f"the answer is known {ANSWER_AFTER} after that: known_after= in Answer says otherwise if it is not so",
-        f"learn from {len(found.features)} columns: {', '.join(each.source for each in found.features)}",
+        f"learn from {_columns(len(found.features))}: {', '.join(each.source for each in found.features)}",
+        *(
+            f"look at {each.source!r}: it alone tells {target.column.source!r} in every row; take it out of factory.py "
+            "if it is not known when the question is asked"
+            for each in found.telling
+        ),
         *(f"leave out {each.source!r}: {why}" for each, why in found.left_out),
         f"judge on the newest {found.holdout}, tune on {found.tune} before that",
         f"train with {draft.framework}",
         "ranges, sets and bounds in factory.py are guesses with room to spare: read them once",
     ]
+
+
+def _columns(number: int) -> str:
+    return "1 column" if number == 1 else f"{number} columns"
