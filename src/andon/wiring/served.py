@@ -43,6 +43,7 @@ from andon.wiring.doors import doors
 ENTROPY_BYTES = 8
 IDS_AT_A_TIME = 512
 LOOK_EVERY = 10
+LEAVE_EVERY = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,13 +248,14 @@ class Worker:
         """Follow routes, write logs and leave counts, once; take up models that were promoted for the first time."""
         if self._steps % LOOK_EVERY == 0:
             self._look()
-        self._steps += 1
         for upkeep in self._upkeeps.values():
             upkeep.step()
         for model, route in self.routes.items():
             self.metrics.gauges["andon_log_lost_total", model] = route.log.lost
             self.metrics.gauges["andon_ready", model] = float(route.follower.peek() is not None)
-        self.metrics.leave()
+        if self._steps % LEAVE_EVERY == 0:
+            self.metrics.leave()
+        self._steps += 1
 
     def run(self, stop: threading.Event) -> None:
         """Do so until told to stop, then close the open batches."""
@@ -261,6 +263,7 @@ class Worker:
             self.step()
         for upkeep in self._upkeeps.values():
             upkeep.finish()
+        self.metrics.leave()
         self._held.close()
 
     def _look(self) -> None:
