@@ -8,7 +8,6 @@ from andon.line.deploy.bind import Deployment, bind
 from andon.runtime.train_stage import package_of
 from andon.wiring.factory import open_factory
 
-
 pytestmark = pytest.mark.slow  # real processes
 
 

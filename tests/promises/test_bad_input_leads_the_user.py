@@ -9,7 +9,6 @@ import pytest
 
 from tests.factories.place import ANDON, ROWS, write_rows
 
-
 pytestmark = pytest.mark.slow  # real processes
 
 

@@ -16,7 +16,6 @@ from andon.runtime.advance import request_of
 from andon.wiring.factory import open_factory
 from andon.wiring.trust import current_root
 
-
 pytestmark = pytest.mark.slow  # real processes
 
 
