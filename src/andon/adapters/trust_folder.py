@@ -112,7 +112,7 @@ class HomeFolder:
         except (AndonError, KeyError, TypeError, ValueError) as error:
             raise IntegrityError(
                 "trust.memory-damaged",
-                "What this machine remembers of the ledger cannot be read, so an older ledger could not be told from it.",
+                "What this machine remembers of the ledger cannot be read, so an older one could not be told.",
                 place=str(path),
                 found=repr(error)[:120],
                 fix="Restore the file from a copy.",

@@ -27,5 +27,5 @@ def approve(
         signed = sign_waiting(folder, gate, person=as_, role=role, reason=reason, is_rejection=reject)
         output.say(f"{signed.person} {'rejected' if reject else 'approved'} {signed.gate} as {signed.role}.")
         output.say(f"It is about {signed.subject}, entry {signed.entry} of the ledger.", style="dim")
-        output.say("Next: andon run")
+        output.say(signed.note or "Next: andon run", style="yellow" if signed.note else "")
         output.result(signed.to_json())

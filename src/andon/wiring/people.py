@@ -9,7 +9,7 @@ from andon.adapters.trust_folder import HomeFolder
 from andon.attest.statement import seal
 from andon.attest.trust_root import TrustRoot
 from andon.contracts.policy import Policy
-from andon.gates.request import Question
+from andon.gates.request import JudgeRequest, Question
 from andon.gates.signoff import ANY_ROLE, SignOff, signoff_statement
 from andon.kernel.canonical import Json
 from andon.kernel.clock import SystemClock
@@ -47,7 +47,12 @@ class People:
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """A sign-off that stands in the ledger."""
+    """A sign-off that stands in the ledger.
+
+    Attributes:
+        entry: Its place there.
+        note: Why it will not count when the gate judges; empty when nothing speaks against it.
+    """
 
     person: str
     role: str
@@ -55,6 +60,7 @@ class Signed:
     subject: str
     statement: str
     entry: int
+    note: str
 
     def to_json(self) -> dict[str, Json]:
         """The sign-off for programs."""
@@ -123,7 +129,18 @@ def sign_waiting(folder: Path, gate: str, *, person: str, role: str, reason: str
         digest = opened.gatekeeper.sign_off(envelope)
         stored = opened.database.statements.get(digest)
         chosen = str(statement.predicate["role"])
-        return Signed(who, chosen, request.policy.gate, request.subject.digest, digest, stored.index)
+        note = "" if is_rejection else _why_it_does_not_count(request, who, chosen)
+        return Signed(who, chosen, request.policy.gate, request.subject.digest, digest, stored.index, note)
+
+
+def _why_it_does_not_count(request: JudgeRequest, person: str, role: str) -> str:
+    wanted = [rule.role for rule in request.policy.signoffs if rule.role != ANY_ROLE]
+    if person in request.excluded:
+        roles = " and ".join(wanted) or "any role"
+        return f"It does not count: {person} started the run. Somebody else of {roles} must sign."
+    if wanted and role not in wanted:
+        return f"It does not count: the gate asks for {' and '.join(wanted)}."
+    return ""
 
 
 def _waiting_run(opened: Opened, gate: str) -> Run:
@@ -144,9 +161,7 @@ def _waiting_run(opened: Opened, gate: str) -> Run:
 
 def _role(root: TrustRoot, person: str, policy: Policy, question: Question) -> str:
     """The role that the gate asks for and the person has, if that is clear."""
-    held = {
-        interval.role for principal in root.principals if principal.name == person for interval in principal.roles
-    }
+    held = {interval.role for principal in root.principals if principal.name == person for interval in principal.roles}
     wanted = {rule.role for rule in policy.signoffs} - {ANY_ROLE}
     fitting = sorted(held & wanted) or sorted(held)
     if len(fitting) == 1:

@@ -181,7 +181,7 @@ def flip_back(settings: ServerSettings, model_name: str, release: Digest = "") -
                 "There is no release to fall back to.",
                 place=f"{model_name} on {settings.target}",
                 found=table.slots[at.place].release,
-                fix="Promote another release.",
+                fix="Release another version first: change the model, then andon run.",
             )
         release = table.slots[safer[0]].release
     return flip(folder, release, open_table, SystemClock().now_ns())

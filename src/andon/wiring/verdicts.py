@@ -56,7 +56,7 @@ class Spoken:
                 one.slice,
                 number(one.value),
                 str(one.n),
-                one.holds if one.holds == "yes" else f"{one.holds}: {one.why}",
+                _holds(one),
             ]
             for one in self.findings
         ]
@@ -184,3 +184,10 @@ def _read(one: Said) -> Spoken:
         time_ns=one.logged_ns,
         is_signed=bool(one.keys),
     )
+
+
+def _holds(one: Finding) -> str:
+    """Whether a criterion holds, and why where it is not a plain yes."""
+    if one.holds == "yes":
+        return one.holds
+    return one.why if one.why.startswith(one.holds) else f"{one.holds}: {one.why}"

@@ -181,6 +181,15 @@ def test_live_metrics_are_those_of_the_joined_rows():
     assert find(report.measurements, "auc", "origin=EWR").value == pytest.approx(roc_auc_score(y[::2], p[::2]))
 
 
+def test_predictions_of_which_none_has_a_label_yet_are_a_report():
+    """A stranger's first report comes before any outcome."""
+    _, frame, _, _ = with_outcomes()
+    nobody = labels_of([(0, True, 0)]).clear()
+    report = live_report(subject(), frame, join_labels(frame, nobody, ["id"], within_ns=10**9, as_of_ns=1))
+    assert find(report.measurements, "auc").value is None
+    assert find(report.measurements, "auc").n == 0
+
+
 def test_the_report_is_canonical_json_and_the_page_escapes_runs_nothing_and_loads_nothing():
     joined, frame, _, _ = with_outcomes()
     about = subject(model_name="<script>alert(1)</script>", reference=(Measurement("auc", 0.8, 0.7, 0.9, n=9),))

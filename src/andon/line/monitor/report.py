@@ -144,7 +144,8 @@ def live_columns(subject: Subject, predictions: pl.DataFrame) -> pl.DataFrame:
 def measure_live(subject: Subject, joined: Joined, segments: Sequence[str] = ()) -> tuple[Measurement, ...]:
     """The task's metrics on the labelled predictions of the model, each with its interval and `n`."""
     rows = joined.rows.filter(pl.col("model") == subject.model)
-    answers = np.array(rows["outputs"].to_list(), dtype=np.float64).reshape(rows.height, -1)
+    width = max(1, len(subject.classes))
+    answers = np.array(rows["outputs"].to_list(), dtype=np.float64).reshape(rows.height, width)
     if subject.task == "classes":
         numbers = {name: number for number, name in enumerate(subject.classes)}
         labels = np.array([numbers.get(str(label), -1) for label in rows[LABEL]], dtype=np.float64)
