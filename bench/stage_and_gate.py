@@ -29,7 +29,7 @@ def main() -> None:
     from andon.contracts.wire import to_json
     from andon.kernel.canonical import dumps
     from andon.runtime.drive import Order, run_to_rest
-    from andon.wiring.declaring import declare
+    from andon.wiring.calls.declaring import declare
     from andon.wiring.factory import open_factory
 
     with tempfile.TemporaryDirectory() as folder:

@@ -352,9 +352,7 @@ def summary(first: str, second: str) -> None:
     headline("What this run showed")
     for name, value in (*facts.rows, *measured(gates)):
         print(f"  {GREEN}+{PLAIN} {name}: {value}")
-    print(
-        f"  {DIM}Report of a model: andon model list, andon model report MODEL; live report: {ROOT / 'live.html'}{PLAIN}"
-    )
+    print(f"  {DIM}Report of a model: andon model list, andon model report MODEL; live: {ROOT / 'live.html'}{PLAIN}")
     print(f"  {DIM}Whole demo: {time.monotonic() - facts.started:.0f} s{PLAIN}")
 
 

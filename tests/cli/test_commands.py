@@ -2,8 +2,8 @@
 
 import pytest
 
-from andon.wiring.models import models_of
-from andon.wiring.predictions import workers_of
+from andon.wiring.calls.models import models_of
+from andon.wiring.calls.predictions import workers_of
 from andon.wiring.settings import load_settings
 
 LOOKING = [

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from andon.kernel.errors import AndonError
-from andon.wiring.auditing import verify_factory
+from andon.wiring.calls.auditing import verify_factory
 from andon.wiring.served import BundledReleases, ServerSettings, Worker, serve_folders
 from andon.wiring.settings import load_settings
 from andon.wiring.targets import server_settings

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from andon.kernel.errors import AndonError
-from andon.wiring.init import init_from_csv
+from andon.wiring.from_csv.init import init_from_csv
 from tests.factories.place import ANDON
 
 ROWS = 300

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from andon.kernel.clock import SystemClock
-from andon.wiring.runs import LineResult, run_line
+from andon.wiring.calls.runs import LineResult, run_line
 from andon.wiring.served import Worker
 from andon.wiring.settings import load_settings, write_settings
 from andon.wiring.targets import server_settings

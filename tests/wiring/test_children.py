@@ -11,8 +11,8 @@ import pytest
 
 from andon.kernel.errors import AndonError, ConflictError, InputError
 from andon.runtime.children import Job, Progress
+from andon.wiring.child import Running, check_ended
 from andon.wiring.children import LocalChildren, environment, sweep
-from andon.wiring.running import Running, check_ended
 
 SECOND = 10**9
 JOB = Job("train", None, {}, {"model": "late"}, 20 * SECOND)

@@ -27,8 +27,8 @@ def ran(code: str) -> str:
         "from andon.wiring.doors import doors; [door.save(object(), ()) for door in doors().values()]",
         "import andon.wiring.processes.stage",
         "import andon.wiring.processes.user_code, andon.wiring.processes.landing",
-        "import andon.wiring.factory, andon.wiring.targets, andon.wiring.looking, andon.wiring.runs",
-        "import andon.wiring.served, andon.wiring.health",
+        "import andon.wiring.factory, andon.wiring.targets, andon.wiring.calls.looking, andon.wiring.calls.runs",
+        "import andon.wiring.served, andon.wiring.calls.health",
     ],
 )
 def test_no_framework_is_loaded_before_a_model_is_asked_for(code):

@@ -22,7 +22,7 @@ def approve(
     """Sign off what a gate waits for, with the key of a person who did not start or submit it."""
     output = Output(as_json)
     with reported(output):
-        from andon.wiring.people import sign_waiting
+        from andon.wiring.calls.people import sign_waiting
 
         signed = sign_waiting(folder, gate, person=as_, role=role, reason=reason, is_rejection=reject)
         output.say(f"{signed.person} {'rejected' if reject else 'approved'} {signed.gate} as {signed.role}.")

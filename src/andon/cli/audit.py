@@ -18,7 +18,7 @@ def verify(folder: Folder = HERE, as_json: AsJson = False) -> None:
     """Check the whole ledger, every statement, every verdict's values, every artefact in use."""
     output = Output(as_json)
     with reported(output):
-        from andon.wiring.auditing import verify_factory
+        from andon.wiring.calls.auditing import verify_factory
 
         found = verify_factory(folder, output.progress)
         for line in found.lines:

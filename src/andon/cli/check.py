@@ -8,7 +8,7 @@ def check(folder: Folder = HERE, as_json: AsJson = False) -> None:
     """Read factory.py and show what it declares: sources, features, models, and what each gate demands."""
     output = Output(as_json)
     with reported(output):
-        from andon.wiring.declaring import describe
+        from andon.wiring.calls.declaring import describe
 
         found = describe(folder)
         output.say(f"{found.factory}: {found.purpose}")

@@ -15,7 +15,7 @@ def list_datasets(folder: Folder = HERE, as_json: AsJson = False) -> None:
     """List published datasets with their batches."""
     output = Output(as_json)
     with reported(output):
-        from andon.wiring.datasets import datasets_of
+        from andon.wiring.calls.datasets import datasets_of
 
         found = datasets_of(folder)
         output.table(["dataset", "batch", "in", "good", "quarantined", "duplicate", "up to"], found.rows)
@@ -32,7 +32,7 @@ def quarantine(
     """Show why rows of a contract were set aside, and some of them."""
     output = Output(as_json)
     with reported(output):
-        from andon.wiring.datasets import quarantine_of
+        from andon.wiring.calls.datasets import quarantine_of
 
         found = quarantine_of(folder, contract, rows)
         output.table(["reason", "rows"], found.reasons)

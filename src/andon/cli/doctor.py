@@ -8,7 +8,7 @@ def doctor(folder: Folder = HERE, as_json: AsJson = False) -> None:
     """Check settings, keys, database, store, clock, frameworks and the mathematics library."""
     output = Output(as_json)
     with reported(output):
-        from andon.wiring.health import examine
+        from andon.wiring.calls.health import examine
 
         found = examine(folder)
         output.table(["", "what", "found"], found.rows)

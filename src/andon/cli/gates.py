@@ -16,7 +16,7 @@ def gates(
     """Show verdicts with the measured values they rest on."""
     output = Output(as_json)
     with reported(output):
-        from andon.wiring.verdicts import verdicts_of
+        from andon.wiring.calls.verdicts import verdicts_of
 
         found = verdicts_of(folder, gate)
         for verdict in found.verdicts:

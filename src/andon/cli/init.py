@@ -24,7 +24,7 @@ def init(
     """
     output = Output(as_json)
     with reported(output):
-        from andon.wiring.founding import found, found_from_csv
+        from andon.wiring.calls.founding import found, found_from_csv
 
         if from_csv is None:
             founded = found(folder, name)

@@ -20,7 +20,7 @@ def add(
     """Make a key for a person and name them in a new version of the trust root, signed by the owner."""
     output = Output(as_json)
     with reported(output):
-        from andon.wiring.people import name_person
+        from andon.wiring.calls.people import name_person
 
         named = name_person(folder, person, role)
         output.say(f"{person} may sign as {', '.join(role)} (trust root version {named.version}).")
@@ -33,7 +33,7 @@ def list_keys(folder: Folder = HERE, as_json: AsJson = False) -> None:
     """List who is in the trust root, with keys and roles."""
     output = Output(as_json)
     with reported(output):
-        from andon.wiring.people import people_of
+        from andon.wiring.calls.people import people_of
 
         found = people_of(folder)
         output.table(["principal", "kind", "roles", "key", "state"], found.rows)

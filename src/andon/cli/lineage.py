@@ -18,7 +18,7 @@ def lineage(
     """Show what something was made from, down to source rows."""
     output = Output(as_json)
     with reported(output):
-        from andon.wiring.tracing import lineage_of
+        from andon.wiring.calls.tracing import lineage_of
 
         found = lineage_of(folder, of)
         for line in found.lines:

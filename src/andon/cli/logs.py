@@ -16,7 +16,7 @@ def logs(
     """Show every attempt of a run: stage, how long, how much memory, what came of it."""
     output = Output(as_json)
     with reported(output):
-        from andon.wiring.looking import logs_of
+        from andon.wiring.calls.looking import logs_of
 
         found = logs_of(folder, run)
         output.say(found.headline)

@@ -16,7 +16,7 @@ def list_models(folder: Folder = HERE, as_json: AsJson = False) -> None:
     """List the models that were trained, the newest first."""
     output = Output(as_json)
     with reported(output):
-        from andon.wiring.models import models_of
+        from andon.wiring.calls.models import models_of
 
         found = models_of(folder)
         output.table(["model", "name", "format", "gates", "headline"], found.rows)
@@ -32,7 +32,7 @@ def show(
     """Show one model: what it was made from, its features, its measurements."""
     output = Output(as_json)
     with reported(output):
-        from andon.wiring.models import model_of
+        from andon.wiring.calls.models import model_of
 
         found = model_of(folder, model)
         output.table(["", ""], found.rows)
@@ -51,7 +51,7 @@ def report(
     """Write the readable report of a model's validation as one HTML page."""
     output = Output(as_json)
     with reported(output):
-        from andon.wiring.models import write_report
+        from andon.wiring.calls.models import write_report
 
         written = write_report(folder, model, to)
         output.say(f"The report is in {written}")

@@ -27,7 +27,7 @@ def report(
     """Compare logged predictions with the training's baseline, and with labels where they have come."""
     output = Output(as_json)
     with reported(output):
-        from andon.wiring.monitoring import report_live
+        from andon.wiring.calls.monitoring import report_live
 
         found = report_live(folder, model, target, to)
         for line in found.lines:

@@ -15,7 +15,7 @@ def list_releases(folder: Folder = HERE, as_json: AsJson = False) -> None:
     """List releases, the newest first, with where they stand."""
     output = Output(as_json)
     with reported(output):
-        from andon.wiring.releases import releases_of
+        from andon.wiring.calls.releases import releases_of
 
         found = releases_of(folder)
         output.table(["release", "model", "target", "state", "predecessor"], found.rows)
@@ -31,7 +31,7 @@ def show(
     """Show one release: everything it binds, and every statement about it."""
     output = Output(as_json)
     with reported(output):
-        from andon.wiring.releases import release_of
+        from andon.wiring.calls.releases import release_of
 
         found = release_of(folder, release)
         output.table(["", ""], found.rows)

@@ -20,7 +20,7 @@ def rollback(
     """Go back to a release that was admitted before: at once, recorded after."""
     output = Output(as_json)
     with reported(output):
-        from andon.wiring.upkeep import roll_back
+        from andon.wiring.calls.upkeep import roll_back
 
         done = roll_back(folder, model, target, to=to, reason=reason, person=as_)
         output.say(f"{target} answers with {done.release_short} again, {done.flip_ms:.1f} ms after the order.")

@@ -21,7 +21,7 @@ def run(
     """
     output = Output(as_json)
     with reported(output):
-        from andon.wiring.runs import run_line
+        from andon.wiring.calls.runs import run_line
 
         result = run_line(folder, subjects or [], as_of=as_of, person=as_, tell=output.progress)
         output.table(["run", "subject", "state", "stands at", "waits for"], result.rows())

@@ -8,7 +8,7 @@ def status(folder: Folder = HERE, as_json: AsJson = False) -> None:
     """Show what is published, what runs or waits and for whom, and what each target serves."""
     output = Output(as_json)
     with reported(output):
-        from andon.wiring.looking import status_of
+        from andon.wiring.calls.looking import status_of
 
         found = status_of(folder)
         output.say(found.headline)

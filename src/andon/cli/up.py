@@ -18,6 +18,6 @@ def up(
     """Serve the target's release over HTTP until interrupted."""
     output = Output()
     with reported(output):
-        from andon.wiring.upkeep import serve_target
+        from andon.wiring.calls.upkeep import serve_target
 
         serve_target(folder, target, host=host, port=port, workers=workers, tell=output.say)

@@ -15,7 +15,7 @@ from andon.contracts.wire import to_json
 from andon.kernel.canonical import Json, dumps
 from andon.kernel.errors import InputError
 from andon.runtime.children import Job, Outcome, Progress
-from andon.wiring.running import Running, check_ended
+from andon.wiring.child import Running, check_ended
 
 _THREADS: Final = (
     "OMP_NUM_THREADS",

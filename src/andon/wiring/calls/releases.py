@@ -14,10 +14,10 @@ from andon.gates.serving import Revocation, admission_of, read_decision
 from andon.kernel.canonical import Json
 from andon.kernel.digest import Digest
 from andon.store.manifest import Manifest
+from andon.wiring.calls.finding import EVERY, find_artefact
+from andon.wiring.calls.looking import is_serving
+from andon.wiring.calls.showing import moment, named_rows, short_or_none
 from andon.wiring.factory import Opened, open_factory
-from andon.wiring.finding import EVERY, find_artefact
-from andon.wiring.looking import is_serving
-from andon.wiring.showing import moment, named_rows, short_or_none
 
 _STATEMENT_NAMES = ("entry", "time", "statement", "by")
 

@@ -11,8 +11,8 @@ from andon.adapters.trust_folder import FolderRoots, HomeFolder
 from andon.attest.succession import seal_root
 from andon.kernel.canonical import dumps
 from andon.kernel.clock import SystemClock
+from andon.wiring.calls.health import DAY_NS, examine
 from andon.wiring.factory import open_factory
-from andon.wiring.health import DAY_NS, examine
 from andon.wiring.settings import load_settings
 from andon.wiring.trust import current_root
 

@@ -12,9 +12,9 @@ from andon.kernel.canonical import Json
 from andon.kernel.digest import Digest
 from andon.kernel.errors import InputError, UsageError
 from andon.store.manifest import Manifest
+from andon.wiring.calls.finding import EVERY
+from andon.wiring.calls.showing import moment_in, named_rows, short_or_none
 from andon.wiring.factory import Opened, open_factory
-from andon.wiring.finding import EVERY
-from andon.wiring.showing import moment_in, named_rows, short_or_none
 
 _NAMES: Final = ("dataset", "batch", "in", "good", "quarantined", "duplicate", "up to")
 _COUNTS: Final = ("in", "good", "quarantined", "duplicate")

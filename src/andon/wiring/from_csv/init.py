@@ -6,10 +6,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from andon.kernel.errors import InputError, UsageError
-from andon.wiring.csv_file import read_csv
-from andon.wiring.guessing import ROW_NUMBER, Understood, understand
+from andon.wiring.from_csv.csv_file import read_csv
+from andon.wiring.from_csv.guessing import ROW_NUMBER, Understood, understand
+from andon.wiring.from_csv.writing import ANSWER_AFTER, DATA, Draft, Framework, model_name, write_factory
 from andon.wiring.settings import acting_person
-from andon.wiring.writing import ANSWER_AFTER, DATA, Draft, Framework, model_name, write_factory
 
 
 @dataclass(frozen=True, slots=True)

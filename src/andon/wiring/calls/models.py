@@ -14,10 +14,10 @@ from andon.kernel.digest import Digest
 from andon.kernel.errors import AndonError, InputError
 from andon.line.package import PACKAGE, read_package
 from andon.store.manifest import Manifest, Object
+from andon.wiring.calls.finding import EVERY, find_artefact
+from andon.wiring.calls.showing import interval, named_rows, number, short_or_none
+from andon.wiring.calls.verdicts import about, measured, standing
 from andon.wiring.factory import Opened, open_factory
-from andon.wiring.finding import EVERY, find_artefact
-from andon.wiring.showing import interval, named_rows, number, short_or_none
-from andon.wiring.verdicts import about, measured, standing
 
 _HEADLINES: Final = ("auc", "log_loss", "rmse")
 _PAGE: Final = ".html"

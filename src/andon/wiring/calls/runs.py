@@ -25,7 +25,7 @@ from andon.runtime.run import Run, RunKind
 from andon.runtime.steps import Tell
 from andon.runtime.tables import contracts_of_model, open_version, published, published_as_of
 from andon.store.errors import StorageError
-from andon.wiring.declaring import declare, keep
+from andon.wiring.calls.declaring import declare, keep
 from andon.wiring.factory import Opened, open_factory
 from andon.wiring.settings import load_settings
 

@@ -28,11 +28,11 @@ from andon.runtime.line import Line
 from andon.runtime.tables import open_version, published
 from andon.runtime.validate_stage import BASELINE
 from andon.store.manifest import Manifest
+from andon.wiring.calls.models import package_of
+from andon.wiring.calls.predictions import Worker, workers_of
+from andon.wiring.calls.showing import interval, moment, number
+from andon.wiring.calls.verdicts import about, measured
 from andon.wiring.factory import Opened, open_factory
-from andon.wiring.models import package_of
-from andon.wiring.predictions import Worker, workers_of
-from andon.wiring.showing import interval, moment, number
-from andon.wiring.verdicts import about, measured
 
 _LEVELS: Final = ("far", "moved")
 

@@ -6,10 +6,10 @@ from contextlib import closing
 
 import pytest
 
-from andon.wiring.auditing import verify_factory
+from andon.wiring.calls.auditing import verify_factory
+from andon.wiring.calls.models import models_of
+from andon.wiring.calls.predictions import workers_of
 from andon.wiring.factory import open_factory
-from andon.wiring.models import models_of
-from andon.wiring.predictions import workers_of
 from andon.wiring.settings import load_settings
 from andon.wiring.trust import TIER_MEANS
 

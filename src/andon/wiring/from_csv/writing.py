@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-from andon.wiring.csv_file import NULLS, Reading
-from andon.wiring.guessing import ROW_NUMBER, Seen, Understood
-from andon.wiring.spelling import identifiers
+from andon.wiring.from_csv.csv_file import NULLS, Reading
+from andon.wiring.from_csv.guessing import ROW_NUMBER, Seen, Understood
+from andon.wiring.from_csv.spelling import identifiers
 
 Framework = Literal["lightgbm", "sklearn"]
 DATA: Final = "data.csv"

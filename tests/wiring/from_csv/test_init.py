@@ -19,9 +19,9 @@ from andon.contracts.wire import from_json
 from andon.kernel.canonical import loads
 from andon.kernel.errors import AndonError
 from andon.line.ingest.judge import judge_rows
-from andon.wiring.csv_file import FORMATS, moment_format, moments
-from andon.wiring.init import init_from_csv
-from andon.wiring.spelling import identifier, identifiers
+from andon.wiring.from_csv.csv_file import FORMATS, moment_format, moments
+from andon.wiring.from_csv.init import init_from_csv
+from andon.wiring.from_csv.spelling import identifier, identifiers
 
 SECOND = 10**9
 NOW_NS = 1_800_000_000 * SECOND

@@ -12,8 +12,8 @@ from andon.gates.said import Said
 from andon.kernel.canonical import Json
 from andon.kernel.digest import Digest, short
 from andon.kernel.errors import AndonError, UsageError
+from andon.wiring.calls.showing import moment, number
 from andon.wiring.factory import Opened, open_factory
-from andon.wiring.showing import moment, number
 
 _NAMES = ("criterion", "slice", "value", "n", "holds")
 

@@ -18,9 +18,9 @@ from andon.line.serve.routing import table_in_force
 from andon.line.serve.sealing import table_opener
 from andon.registry.ports import Ref
 from andon.runtime.run import Attempt, Run
+from andon.wiring.calls.finding import find_run
+from andon.wiring.calls.showing import id_shown, mebibytes, moment, moment_in, short_or_none
 from andon.wiring.factory import Opened, open_factory
-from andon.wiring.finding import find_run
-from andon.wiring.showing import id_shown, mebibytes, moment, moment_in, short_or_none
 from andon.wiring.trust import TIER_MEANS, current_root
 
 RECENT: Final = 1_000

@@ -10,12 +10,12 @@ from andon.kernel.digest import of_bytes
 from andon.kernel.errors import AndonError, InputError, IntegrityError, UsageError
 from andon.line.serve.folder import replace_file
 from andon.line.serve.records import Batch, batch_bytes
-from andon.wiring.datasets import datasets_of
+from andon.wiring.calls.datasets import datasets_of
+from andon.wiring.calls.predictions import find_prediction, predictions_in, workers_of
+from andon.wiring.calls.releases import releases_of
+from andon.wiring.calls.tracing import lineage_of
 from andon.wiring.factory import open_factory
-from andon.wiring.predictions import find_prediction, predictions_in, workers_of
-from andon.wiring.releases import releases_of
 from andon.wiring.settings import load_settings
-from andon.wiring.tracing import lineage_of
 
 
 def log_of(small):

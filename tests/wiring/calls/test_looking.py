@@ -11,12 +11,12 @@ from andon.kernel.errors import InputError, UsageError
 from andon.line.serve.folder import ServeFolder
 from andon.line.serve.sealing import seal_table
 from andon.line.serve.succession import first_table
-from andon.wiring.datasets import datasets_of, quarantine_of
+from andon.wiring.calls.datasets import datasets_of, quarantine_of
+from andon.wiring.calls.looking import logs_of, status_of
+from andon.wiring.calls.models import model_of, models_of, write_report
+from andon.wiring.calls.releases import release_of, releases_of
+from andon.wiring.calls.verdicts import verdicts_of
 from andon.wiring.factory import open_factory
-from andon.wiring.looking import logs_of, status_of
-from andon.wiring.models import model_of, models_of, write_report
-from andon.wiring.releases import release_of, releases_of
-from andon.wiring.verdicts import verdicts_of
 
 ISO_TO_SECONDS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 

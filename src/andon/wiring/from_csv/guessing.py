@@ -9,8 +9,8 @@ from typing import Final, Literal
 import polars as pl
 
 from andon.kernel.errors import InputError, UsageError
-from andon.wiring.csv_file import moment_format, moments
-from andon.wiring.spelling import identifiers
+from andon.wiring.from_csv.csv_file import moment_format, moments
+from andon.wiring.from_csv.spelling import identifiers
 
 Task = Literal["binary", "classes", "regression"]
 ROW_NUMBER: Final = "row_number"

@@ -25,9 +25,9 @@ from andon.ledger.log import Ledger
 from andon.line.package import PACKAGE, read_package
 from andon.line.serve.folder import is_held
 from andon.line.train.environment import capture
+from andon.wiring.calls.showing import moment
 from andon.wiring.doors import doors
 from andon.wiring.settings import Settings, load_settings
-from andon.wiring.showing import moment
 from andon.wiring.trust import GATEKEEPER, LOG, current_root
 
 Mark = Literal["ok", "warn", "bad"]

@@ -10,7 +10,7 @@ from andon.kernel.digest import Digest
 from andon.kernel.errors import UsageError
 from andon.kernel.ids import new_id, system_entropy
 from andon.wiring.factory import ENTROPY_BYTES
-from andon.wiring.init import init_from_csv
+from andon.wiring.from_csv.init import init_from_csv
 from andon.wiring.settings import Settings, write_settings
 from andon.wiring.trust import TIER_MEANS, found_trust
 

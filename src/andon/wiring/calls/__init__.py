@@ -1,0 +1,1 @@
+"""What the command line can ask: each module opens the factory, does one thing and gives a value."""

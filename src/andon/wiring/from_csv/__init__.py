@@ -1,0 +1,1 @@
+"""From a CSV file to the code of a factory, by guesses that are told."""
