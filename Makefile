@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check bench slow clean help
+.PHONY: demo test check bench clean help curl
 help:            ## what there is
 	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/ -/'
 
@@ -13,6 +13,7 @@ $(READY): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[examples]' --group dev
+	@$(BIN)/python -m compileall -q src
 	@touch $@
 
 demo: $(READY)   ## the whole line on real flights, from raw rows to a traced prediction
@@ -21,13 +22,16 @@ demo: $(READY)   ## the whole line on real flights, from raw rows to a traced pr
 test: $(READY)   ## all tests
 	@$(BIN)/python -m pytest -q -n 2 --dist worksteal
 
-check: $(READY)  ## format, lint, types, import contracts, the map of the house, the examples in the docs
+check: $(READY) curl  ## format, lint, types, import contracts, the map of the house, the examples in the docs
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy src examples tools
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/python tools/house.py --check
 	@$(BIN)/python -m pytest -q docs README.md
+
+curl:
+	@command -v curl >/dev/null || { apt-get update -qq && apt-get install -y -qq curl; }
 
 bench: $(READY)  ## what governance costs, as ratios to the floor measured in the same run
 	@$(BIN)/python bench/run.py
