@@ -1,6 +1,5 @@
 """Asking a packaged model about rows, in a child that gets no labels."""
 
-import tempfile
 from pathlib import Path
 from typing import Final
 
@@ -35,8 +34,8 @@ def ask(line: Line, model: Manifest, rows: pl.DataFrame) -> npt.NDArray[np.float
         AndonError: The model cannot be loaded, fails its golden questions, or gives something that is no answer.
     """
     package = read_package(line.records.blobs.read(model.object(PACKAGE).sha256))
-    with tempfile.TemporaryDirectory(dir=line.spool) as folder:
-        path = Path(folder) / ROWS
+    with line.scratch() as folder:
+        path = folder / ROWS
         rows.select(feature.name for feature in package.features).write_parquet(path)
         job = Job(
             verb="predict",

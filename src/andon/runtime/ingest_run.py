@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final, cast
 
 import polars as pl
@@ -143,8 +142,8 @@ def _read_source(line: Line, run: Run, batch: _Batch, tell: Tell) -> Object:
 def _check_rows(line: Line, batch: _Batch, landed: Object, key: Digest) -> Made:
     path = line.records.blobs.local(landed.sha256)
     rows = None if batch.version is None else open_version(line, batch.version, batch.contract.name)
-    with TemporaryDirectory(dir=line.spool) as folder:
-        checked = ingest(path, batch.contract, rows, batch.until_ns, Path(folder))
+    with line.scratch() as folder:
+        checked = ingest(path, batch.contract, rows, batch.until_ns, folder)
         if batch.version is None and checked.counts.rows_in == 0:
             raise InputError(
                 "ingest.empty-source",

@@ -1,6 +1,7 @@
 """One factory's line with everything it runs on, put together by the wiring."""
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -45,7 +46,8 @@ class Line:
         contracts: The dataset contracts of the declaration, by name.
         loaders: Gives how each format of model is loaded; frameworks are loaded when it is called.
         root_version: Version of the trust root in force.
-        spool: Folder for files on their way into the store.
+        scratch: Gives a fresh folder for files on their way into the store; it is removed in the end, also when this
+            process is killed: by the next one.
         new_id: Makes the id of a run from the time in nanoseconds.
         host: Name of this machine, for the attempts.
         pid: This process, for the attempts.
@@ -62,7 +64,7 @@ class Line:
     environment: Environment
     root_version: int
     clock: Clock
-    spool: Path
+    scratch: Callable[[], AbstractContextManager[Path]]
     new_id: Callable[[int], str]
     host: str
     pid: int

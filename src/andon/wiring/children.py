@@ -53,7 +53,7 @@ class LocalChildren:
             InputError: The child was killed (`child.killed`), took too long (`child.time-limit`) or left without a
                 word (`child.vanished`).
         """
-        with _folder(self._spool) as folder:
+        with fresh_folder(self._spool) as folder:
             _prepare(folder, job)
             with Running(_command(folder), folder, environment(folder, job.threads)) as running:
                 ended = running.wait(job.limit_ns, on_progress)
@@ -94,7 +94,7 @@ def environment(folder: Path, threads: int) -> dict[str, str]:
 
 
 @contextmanager
-def _folder(spool: Path) -> Iterator[Path]:
+def fresh_folder(spool: Path) -> Iterator[Path]:
     """A fresh folder that others can tell from one whose process is gone, removed in the end."""
     folder, lock, held = _claim(spool)
     try:

@@ -5,6 +5,7 @@ import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -26,7 +27,7 @@ from andon.ledger.log import Ledger
 from andon.line.train.environment import capture
 from andon.runtime.children import Children
 from andon.runtime.line import Line, Records
-from andon.wiring.children import LocalChildren
+from andon.wiring.children import LocalChildren, fresh_folder
 from andon.wiring.doors import doors
 from andon.wiring.settings import Settings, load_settings
 from andon.wiring.targets import ServedTargets
@@ -91,7 +92,7 @@ class Opened:
             environment=capture(),
             root_version=current_root(self.settings).version,
             clock=self.clock,
-            spool=self.settings.spool,
+            scratch=partial(fresh_folder, self.settings.spool),
             new_id=self.new_id,
             host=platform.node() or "localhost",
             pid=os.getpid(),
