@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib.util
+import shutil
 import sys
 import textwrap
 from pathlib import Path
@@ -91,6 +92,9 @@ factory.release(late, to="local", latency="20ms")
 def load(folder: Path, code: str, name: str = "factory"):
     path = folder / "factory.py"
     path.write_text(code)
+    shutil.rmtree(
+        folder / "__pycache__", ignore_errors=True
+    )  # of code of the same size, written within the same second
     spec = importlib.util.spec_from_file_location(name, path)
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module

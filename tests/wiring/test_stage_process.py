@@ -1,6 +1,8 @@
 """The real child doing every verb, and the stories of user code that goes wrong: told with file, line and a way out."""
 
 import json
+import os
+import py_compile
 from pathlib import Path
 
 import numpy as np
@@ -171,6 +173,18 @@ def test_declare_gives_the_declaration_and_writes_nothing_beside_the_code(home, 
     assert {item.name for item in home.iterdir()} == {"factory.py"}
     assert run.outcome.peak_bytes > 10_000_000
     assert run.outcome.seconds > 0
+
+
+def test_code_edited_within_a_second_runs_as_it_is_now(home, run):
+    """Stale byte code of the same second and size would run under the digest of the new source."""
+    path = write(home, "from bound import OWNER\n" + code("return None").replace('"ops"', "OWNER"))
+    bound = write(home, 'OWNER = "one"\n', "bound.py")
+    for source in (path, bound):
+        py_compile.compile(str(source))
+    seconds = bound.stat().st_mtime
+    bound.write_text('OWNER = "two"\n')
+    os.utime(bound, (seconds, seconds))
+    assert json.loads(run(job(path))["declaration.json"])["owner"] == "two"
 
 
 @pytest.mark.slow

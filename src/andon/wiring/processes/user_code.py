@@ -4,9 +4,16 @@ import re
 import sys
 import traceback
 from collections.abc import Mapping
+from importlib.machinery import (
+    EXTENSION_SUFFIXES,
+    SOURCE_SUFFIXES,
+    ExtensionFileLoader,
+    FileFinder,
+    SourceFileLoader,
+)
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from types import ModuleType, TracebackType
+from types import CodeType, ModuleType, TracebackType
 from typing import Final, cast
 
 from andon.kernel.canonical import Json
@@ -34,6 +41,19 @@ _WAYS: Final = (
 )
 
 
+class _SourceAsItIs(SourceFileLoader):
+    """Runs the source that is there now.
+
+    Python takes byte code for a file's own when second and size agree, so code edited within a second would run as it
+    was before, under the digest of what it is now.
+    """
+
+    def get_code(self, fullname: str) -> CodeType:
+        """The code of the source, compiled now."""
+        path = self.get_filename(fullname)
+        return self.source_to_code(self.get_data(path), path)
+
+
 def factory_of(path: Path) -> UserFactory:
     """The one factory that a file declares, its folder being on the import path.
 
@@ -45,7 +65,10 @@ def factory_of(path: Path) -> UserFactory:
         fix = "Go to a factory's folder, or make one: andon init NAME"
         raise InputError("factory.missing", "There is no factory here.", place=str(path), found="no file", fix=fix)
     sys.path.insert(0, str(path.parent))
-    spec = spec_from_file_location(MODULE, path)
+    sys.path_importer_cache[str(path.parent)] = FileFinder(
+        str(path.parent), (_SourceAsItIs, SOURCE_SUFFIXES), (ExtensionFileLoader, EXTENSION_SUFFIXES)
+    )
+    spec = spec_from_file_location(MODULE, path, loader=_SourceAsItIs(MODULE, str(path)))
     if spec is None or spec.loader is None:
         raise InputError("factory.missing", "This is not a Python file.", place=str(path), fix="Call it factory.py.")
     module = module_from_spec(spec)
