@@ -92,7 +92,7 @@ def test_a_swapped_payload_is_refused(signer_of, verifiers_for):
 
 
 def test_the_predicate_types_are_those_that_exist_and_no_others():
-    names = {"gate-verdict", "signoff", "release", "admission", "rollback", "revocation", "run-record", "publication"}
+    names = {"gate-verdict", "signoff", "release", "admission", "rollback", "revocation"}
     assert frozenset(f"andon/{name}/v1" for name in names) == PREDICATE_TYPES
     constants = {value for name, value in vars(st_module).items() if name.isupper() and str(value).startswith("andon/")}
     assert constants == PREDICATE_TYPES

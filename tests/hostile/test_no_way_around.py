@@ -63,3 +63,11 @@ def test_gates_read_no_environment_and_no_arguments():
         text = path.read_text()
         assert "environ" not in text
         assert "sys.argv" not in text
+
+
+def test_a_run_cannot_be_started_in_the_name_of_somebody_else():
+    """Who starts a run is excluded from signing it off, so no option may say that it was another person."""
+    command = (Path(__file__).parents[2] / "src" / "andon" / "cli" / "run.py").read_text()
+    assert "typer.Option" in command
+    assert '--as"' not in command
+    assert "As = " not in command

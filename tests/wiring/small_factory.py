@@ -114,7 +114,7 @@ class SmallFactory:
     home: Path
 
     def run(self, *subjects: str, as_of: str = "2024-01-10") -> LineResult:
-        return run_line(self.folder, subjects, as_of=as_of, person="", tell=lambda _: None)
+        return run_line(self.folder, subjects, as_of=as_of, tell=lambda _: None)
 
     def rewrite(self, least: float) -> None:
         """Write the code with another bound at the model gate."""

@@ -17,11 +17,7 @@ RELEASE: Final = "andon/release/v1"
 ADMISSION: Final = "andon/admission/v1"
 ROLLBACK: Final = "andon/rollback/v1"
 REVOCATION: Final = "andon/revocation/v1"
-RUN_RECORD: Final = "andon/run-record/v1"
-PUBLICATION: Final = "andon/publication/v1"
-PREDICATE_TYPES: Final = frozenset(
-    {GATE_VERDICT, SIGNOFF, RELEASE, ADMISSION, ROLLBACK, REVOCATION, RUN_RECORD, PUBLICATION}
-)
+PREDICATE_TYPES: Final = frozenset({GATE_VERDICT, SIGNOFF, RELEASE, ADMISSION, ROLLBACK, REVOCATION})
 PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
 _STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
 _PLACE: Final = "statement"

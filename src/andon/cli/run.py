@@ -4,14 +4,13 @@ from typing import Annotated
 
 import typer
 
-from andon.cli.options import HERE, As, AsJson, Folder
+from andon.cli.options import HERE, AsJson, Folder
 from andon.cli.output import Output, reported
 
 
 def run(
     subjects: Annotated[list[str] | None, typer.Argument(help="Sources or models; by default all.")] = None,
     as_of: Annotated[str, typer.Option(help="See data only up to this moment; by default now.")] = "",
-    as_: As = "",
     folder: Folder = HERE,
     as_json: AsJson = False,
 ) -> None:
@@ -23,7 +22,7 @@ def run(
     with reported(output):
         from andon.wiring.calls.runs import run_line
 
-        result = run_line(folder, subjects or [], as_of=as_of, person=as_, tell=output.progress)
+        result = run_line(folder, subjects or [], as_of=as_of, tell=output.progress)
         output.table(["run", "subject", "state", "stands at", "waits for"], result.rows())
         for line in result.hints():
             output.say(line)

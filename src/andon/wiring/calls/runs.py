@@ -77,7 +77,7 @@ class LineResult:
         return {"runs": [to_json(run) for run in self.runs], "exit_code": self.exit_code}
 
 
-def run_line(folder: Path, subjects: Sequence[str], *, as_of: str, person: str, tell: Tell) -> LineResult:
+def run_line(folder: Path, subjects: Sequence[str], *, as_of: str, tell: Tell) -> LineResult:
     """Bring sources up to date and take models through the line, as far as gates and people let them.
 
     A model is not run when one of its sources was refused at its data gate: it would be trained without what came last.
@@ -86,7 +86,6 @@ def run_line(folder: Path, subjects: Sequence[str], *, as_of: str, person: str, 
         folder: The factory's folder.
         subjects: Sources and models to run; all of them when empty.
         as_of: ISO time up to which data is seen; empty means where an unfinished run stands, else now.
-        person: Who starts it; empty means the acting person.
         tell: Takes progress.
 
     Raises:
@@ -98,7 +97,7 @@ def run_line(folder: Path, subjects: Sequence[str], *, as_of: str, person: str, 
         _check_subjects(declaration, subjects)
         digest = keep(declaration, opened.settings, opened.blobs)
         line = opened.line(declaration)
-        orders = _Orders(opened, line, digest, person or opened.settings.person, as_of)
+        orders = _Orders(opened, line, digest, opened.settings.person, as_of)
         runs = [
             run_to_rest(line, orders.ingest(source.name), tell, time.sleep)
             for source in declaration.sources
