@@ -7,7 +7,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from andon.adapters.keys import Ed25519Signer, verifier
-from andon.attest.trust_root import Floor, KeyState, Principal, RoleInterval, TrustRoot
+from andon.attest.trust_root import Demand, Floor, KeyState, Principal, RoleInterval, TrustRoot, Waivable
+from andon.contracts.policy import Criterion
+from andon.kernel.digest import of_bytes
 from andon.kernel.signing import Verifier, public_key
 
 
@@ -52,7 +54,18 @@ def root() -> TrustRoot:
         floors=(
             Floor("local", False, ("data", "training", "model", "release")),
             Floor(
-                "eu", True, ("data", "training", "model", "release"), (("model-owner", 1), ("risk", 2), ("legal", 1))
+                "eu",
+                True,
+                ("data", "training", "model", "release"),
+                (("model-owner", 1), ("risk", 2), ("legal", 1)),
+                owner="risk",
+                tier="T1",
+                criteria=(Demand("model", Criterion("auc", "ge", 0.75, side="lower", min_n=500)),),
+                policies=(("data:flights", of_bytes(b"policy")),),
+                waivable=(Waivable("model", "auc", "risk", 1_000_000),),
+                first_criteria=(Demand("model:late", Criterion("auc", "ge", 0.8)),),
+                first_signoffs=(("legal", 2),),
+                looks=20,
             ),
         ),
     )

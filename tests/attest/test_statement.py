@@ -93,6 +93,7 @@ def test_a_swapped_payload_is_refused(signer_of, verifiers_for):
 
 def test_the_predicate_types_are_those_that_exist_and_no_others():
     names = {"gate-verdict", "signoff", "release", "admission", "rollback", "revocation"}
+    names |= {"waiver", "annulment", "delegation", "recovery"}
     assert frozenset(f"andon/{name}/v1" for name in names) == PREDICATE_TYPES
     constants = {value for name, value in vars(st_module).items() if name.isupper() and str(value).startswith("andon/")}
     assert constants == PREDICATE_TYPES
@@ -106,7 +107,7 @@ SUBJECT = GOOD["subject"][0]
     "changes",
     [
         {"_type": "https://in-toto.io/Statement/v0.1"},
-        {"predicateType": "andon/waiver/v1"},
+        {"predicateType": "andon/blessing/v1"},
         {"predicateType": "andon/gate-verdict/v2"},
         {"predicateType": None},
         {"predicate": None},
@@ -143,7 +144,7 @@ def test_what_has_no_canonical_form_cannot_be_said(value, signer_of):
         ((VERDICT.subjects[0],) * 2, RELEASE),
         ((Subject("a", "sha256:00"),), RELEASE),
         ((Subject("", of_bytes(b"")),), RELEASE),
-        (VERDICT.subjects, "andon/waiver/v1"),
+        (VERDICT.subjects, "andon/blessing/v1"),
     ],
 )
 def test_a_statement_about_nothing_or_of_no_kind_cannot_be_made(subjects, kind):

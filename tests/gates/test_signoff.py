@@ -129,7 +129,7 @@ def test_a_sign_off_about_another_question_is_not_made():
 
 
 def test_a_floor_only_ever_makes_the_rules_stricter():
-    floor = Floor("local", production=True, gates=("release",), signoffs=(("operations", 3), ("risk", 1)))
+    floor = Floor("local", production=False, gates=("release",), signoffs=(("operations", 3), ("risk", 1)))
     policy = Policy("release:late", "ops", (), (SignOffRule("operations", 1, 10),))
     rules = {rule.role: rule for rule in effective_rules(policy, floor)}
     assert (rules["operations"].people, rules["operations"].within_ns) == (3, 10)

@@ -84,17 +84,6 @@ def count(value: Json, place: str) -> int:
     return value
 
 
-def flag(value: Json, place: str) -> bool:
-    """The true or false.
-
-    Raises:
-        IntegrityError: It is neither.
-    """
-    if not isinstance(value, bool):
-        raise malformed(place, f"{value!r:.60}")
-    return value
-
-
 def moment_ns(value: Json, place: str) -> int:
     """The time written as decimal text, in nanoseconds since 1970 in UTC.
 

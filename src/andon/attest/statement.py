@@ -17,7 +17,24 @@ RELEASE: Final = "andon/release/v1"
 ADMISSION: Final = "andon/admission/v1"
 ROLLBACK: Final = "andon/rollback/v1"
 REVOCATION: Final = "andon/revocation/v1"
-PREDICATE_TYPES: Final = frozenset({GATE_VERDICT, SIGNOFF, RELEASE, ADMISSION, ROLLBACK, REVOCATION})
+WAIVER: Final = "andon/waiver/v1"
+ANNULMENT: Final = "andon/annulment/v1"
+DELEGATION: Final = "andon/delegation/v1"
+RECOVERY: Final = "andon/recovery/v1"
+PREDICATE_TYPES: Final = frozenset(
+    {
+        GATE_VERDICT,
+        SIGNOFF,
+        RELEASE,
+        ADMISSION,
+        ROLLBACK,
+        REVOCATION,
+        WAIVER,
+        ANNULMENT,
+        DELEGATION,
+        RECOVERY,
+    }
+)
 PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
 _STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
 _PLACE: Final = "statement"

@@ -2,11 +2,12 @@
 
 from typing import Final, cast, get_args
 
-from andon.attest.reading import count, document, flag, items, malformed, members, moment_ns, name, text
+from andon.attest.reading import count, document, items, malformed, members, moment_ns, name, text
 from andon.attest.trust_root import Floor, KeyState, KeyStatus, Principal, PrincipalKind, RoleInterval, TrustRoot
+from andon.contracts.wire import from_json, to_json
 from andon.kernel.canonical import Json, dumps
 from andon.kernel.digest import Digest, of_bytes
-from andon.kernel.errors import AndonError
+from andon.kernel.errors import AndonError, InputError
 from andon.kernel.signing import PublicKey
 
 _TYPE: Final = "andon/trust-root/v1"
@@ -36,7 +37,7 @@ def to_bytes(root: TrustRoot) -> bytes:
             "quorum": root.quorum,
             "root_keys": list(root.root_keys),
             "principals": [_principal_json(principal) for principal in root.principals],
-            "floors": [_floor_json(floor) for floor in root.floors],
+            "floors": [to_json(floor) for floor in root.floors],
         }
     )
 
@@ -93,15 +94,6 @@ def _principal_json(principal: Principal) -> Json:
     }
 
 
-def _floor_json(floor: Floor) -> Json:
-    return {
-        "target": floor.target,
-        "production": floor.production,
-        "gates": list(floor.gates),
-        "signoffs": [{"role": role, "people": people} for role, people in floor.signoffs],
-    }
-
-
 def _principal(value: Json) -> Principal:
     item = members(value, ("name", "kind", "keys", "roles"), f"{_PLACE} principal")
     place = f"{_PLACE} principal {name(item['name'], f'{_PLACE} principal name')}"
@@ -135,19 +127,21 @@ def _role(value: Json, place: str) -> RoleInterval:
 
 
 def _floor(value: Json) -> Floor:
-    item = members(value, ("target", "production", "gates", "signoffs"), f"{_PLACE} floor")
-    place = f"{_PLACE} floor {name(item['target'], f'{_PLACE} floor target')}"
-    return Floor(
-        name(item["target"], place),
-        flag(item["production"], place),
-        tuple(name(gate, place) for gate in items(item["gates"], place)),
-        tuple(_signoff(signoff, place) for signoff in items(item["signoffs"], place)),
-    )
+    try:
+        floor = from_json(Floor, value)
+    except InputError as error:
+        raise malformed(f"{_PLACE} floor", f"{error.place}: {error.found}") from error
+    place = f"{_PLACE} floor {name(floor.target, f'{_PLACE} floor target')}"
+    asked = (*floor.signoffs, *floor.first_signoffs)
+    for one in (*floor.gates, *(role for role, _ in asked), *(gate for gate, _ in floor.policies)):
+        _gate(one, place)
+    return floor
 
 
-def _signoff(value: Json, place: str) -> tuple[str, int]:
-    item = members(value, ("role", "people"), place)
-    return name(item["role"], place), count(item["people"], place)
+def _gate(value: str, place: str) -> None:
+    kind, _, subject = value.partition(":")
+    for part in (kind, subject) if ":" in value else (kind,):
+        name(part, place)
 
 
 def _one_of(value: Json, known: tuple[str, ...], place: str) -> str:

@@ -1,9 +1,12 @@
 """The trust root: who may say what, with which keys, and what each target asks for at least."""
 
+import math
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from andon.contracts.policy import Criterion, Tier
+from andon.kernel.digest import Digest
 from andon.kernel.errors import IntegrityError, RefusedError
 from andon.kernel.signing import PublicKey, Verifier
 
@@ -11,7 +14,9 @@ PrincipalKind = Literal["person", "service"]
 KeyStatus = Literal["active", "retired", "compromised"]
 GATE_ROLE: Final = "gate"
 LOG_ROLE: Final = "log"
-SERVICE_ROLES: Final = frozenset({GATE_ROLE, LOG_ROLE})
+WITNESS_ROLE: Final = "witness"
+SERVICE_ROLES: Final = frozenset({GATE_ROLE, LOG_ROLE, WITNESS_ROLE})
+FACTORY_METRIC: Final = "factory:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,20 +69,76 @@ class Principal:
 
 
 @dataclass(frozen=True, slots=True)
+class Demand:
+    """A criterion that a target adds to a gate, whatever the factory asks there.
+
+    Attributes:
+        gate: A kind, such as `model`, for every gate of that kind; or one gate, such as `model:late`.
+        criterion: What must hold; only what andon itself measured can satisfy it.
+    """
+
+    gate: str
+    criterion: Criterion
+
+    def is_about(self, gate: str) -> bool:
+        """Whether it is added to this gate."""
+        return self.gate in (gate, gate.partition(":")[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Waivable:
+    """A criterion that a person may take upon themselves, where a target allows it.
+
+    Attributes:
+        gate: A kind or one gate, as in a `Demand`.
+        metric: The criterion's metric.
+        role: Who may sign such a waiver.
+        longest_ns: How long a waiver may last at most, in nanoseconds.
+    """
+
+    gate: str
+    metric: str
+    role: str
+    longest_ns: int
+
+    def is_about(self, gate: str, metric: str) -> bool:
+        """Whether a criterion on this metric of this gate may be waived."""
+        return self.metric == metric and self.gate in (gate, gate.partition(":")[0])
+
+
+@dataclass(frozen=True, slots=True)
 class Floor:
     """What a target asks for at least; a factory can ask for more, never for less.
 
     Attributes:
         target: Where releases are served.
-        production: Whether it is one that matters to others.
+        production: Whether it is one that matters to others; it then needs a gatekeeper of its own, tier T1 or more.
         gates: Names of the gates that must have passed; at least one.
         signoffs: Pairs of a role and how many different people of it must sign.
+        owner: Who answers for this floor: a person or a role, in words.
+        tier: The least trust tier at which anything moves forward there.
+        criteria: What is added to gates.
+        policies: Pairs of a gate and the digest of the one policy that a factory may declare for it.
+        waivable: What people may take upon themselves there; nothing else.
+        first_criteria: What is added while the target has no champion, in place of what compares with one.
+        first_signoffs: Whose sign-off is added while the target has no champion.
+        looks: How many different models may be judged on overlapping evaluation rows; `None` for any number.
+        witnesses: How many different witnesses must have cosigned the ledger before anything moves forward.
     """
 
     target: str
     production: bool
     gates: tuple[str, ...]
     signoffs: tuple[tuple[str, int], ...] = ()
+    owner: str = ""
+    tier: Tier = "T0"
+    criteria: tuple[Demand, ...] = ()
+    policies: tuple[tuple[str, Digest], ...] = ()
+    waivable: tuple[Waivable, ...] = ()
+    first_criteria: tuple[Demand, ...] = ()
+    first_signoffs: tuple[tuple[str, int], ...] = ()
+    looks: int | None = None
+    witnesses: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +179,9 @@ class TrustRoot:
         _all_differ("targets", (floor.target for floor in self.floors))
         for principal in self.principals:
             _check_roles(principal)
+        known = sum(1 for one in self.principals if any(held.role == WITNESS_ROLE for held in one.roles))
         for floor in self.floors:
-            _check_floor(floor)
+            _check_floor(floor, known)
         _check_quorum(self)
 
     def is_expired(self, now_ns: int) -> bool:
@@ -180,7 +242,8 @@ def holders(root: TrustRoot, role: str, at_ns: int) -> tuple[Principal, ...]:
 def roles(root: TrustRoot) -> frozenset[str]:
     """Every role that somebody has or had, that a floor needs, or that services have."""
     held = {interval.role for principal in root.principals for interval in principal.roles}
-    return SERVICE_ROLES | held | {role for floor in root.floors for role, _ in floor.signoffs}
+    asked = {role for floor in root.floors for role, _ in (*floor.signoffs, *floor.first_signoffs)}
+    return SERVICE_ROLES | held | asked | {one.role for floor in root.floors for one in floor.waivable}
 
 
 def floor_of(root: TrustRoot, target: str) -> Floor:
@@ -217,15 +280,37 @@ def _check_roles(principal: Principal) -> None:
             raise _inconsistent(f"principal {principal.name}", f"role {interval.role} that ends before it begins")
 
 
-def _check_floor(floor: Floor) -> None:
+def _check_floor(floor: Floor, known_witnesses: int) -> None:
     place = f"floor of {floor.target}"
+    _check_demands(floor, place)
+    if floor.production and floor.tier == "T0":
+        raise _inconsistent(place, "production at tier T0, where every process of one user can read every key")
+    if not 0 <= floor.witnesses <= known_witnesses:
+        raise _inconsistent(place, f"{floor.witnesses} witnesses of {known_witnesses}")
+    if floor.looks is not None and floor.looks < 1:
+        raise _inconsistent(place, f"{floor.looks} looks")
     if not floor.gates:
         raise _inconsistent(place, "no gates")
     _all_differ(f"{place}, gates", floor.gates)
     _all_differ(f"{place}, sign-offs", (role for role, _ in floor.signoffs))
-    for role, people in floor.signoffs:
+    _all_differ(f"{place}, sign-offs of a first release", (role for role, _ in floor.first_signoffs))
+    for role, people in (*floor.signoffs, *floor.first_signoffs):
         if people < 1 or role in SERVICE_ROLES:
             raise _inconsistent(place, f"{people} sign-offs by {role}")
+
+
+def _check_demands(floor: Floor, place: str) -> None:
+    _all_differ(f"{place}, policies", (gate for gate, _ in floor.policies))
+    _all_differ(f"{place}, waivable", (f"{one.gate} {one.metric}" for one in floor.waivable))
+    for demand in (*floor.criteria, *floor.first_criteria):
+        criterion = demand.criterion
+        if not demand.gate or not criterion.metric or not math.isfinite(criterion.bound) or criterion.min_n < 0:
+            raise _inconsistent(place, f"{demand.gate!r}: {criterion.text()}")
+        if criterion.metric.startswith(FACTORY_METRIC):
+            raise _inconsistent(place, f"{criterion.metric}, which the factory measures itself")
+    for one in floor.waivable:
+        if not one.role or one.role in SERVICE_ROLES or one.longest_ns <= 0:
+            raise _inconsistent(place, f"{one.metric}, waived by {one.role!r} for {one.longest_ns} ns")
 
 
 def _check_quorum(root: TrustRoot) -> None:

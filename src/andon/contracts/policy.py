@@ -8,7 +8,9 @@ from andon.kernel.digest import Digest, of_value
 
 Op = Literal["ge", "le"]
 Side = Literal["point", "lower", "upper"]
+Severity = Literal["block", "warn"]
 GateKind = Literal["data", "training", "model", "release"]
+Tier = Literal["T0", "T1", "T2"]
 Outcome = Literal["PASSED", "FAILED", "PENDING"]
 
 
@@ -23,6 +25,8 @@ class Criterion:
         by: Column whose every segment must satisfy it; empty for all rows together.
         min_n: Fewer rows than this are too few to say; the gate then waits for a person.
         baseline: Empty, or `champion`: the metric is a difference to the champion.
+        slice: The one slice that must satisfy it, as `column=value`; empty for all rows together, or where `by` is.
+        severity: Whether a "no" stops the line, or is only shown.
     """
 
     metric: str
@@ -32,11 +36,14 @@ class Criterion:
     by: str = ""
     min_n: int = 0
     baseline: Literal["", "champion"] = ""
+    slice: str = ""
+    severity: Severity = "block"
 
     def text(self) -> str:
         """The condition as a person would write it."""
         name = self.metric if self.side == "point" else f"{self.metric}.{self.side}()"
         name = f"{name}.by({self.by})" if self.by else name
+        name = f"{name}[{self.slice}]" if self.slice else name
         return f"{name} {'>=' if self.op == 'ge' else '<='} {self.bound:g}"
 
 
@@ -70,11 +77,15 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """How one criterion came out on one slice."""
+    """How one criterion came out on one slice.
+
+    Attributes:
+        holds: `waived` is a "no" that a person took upon themselves, within what the target's floor lets people waive.
+    """
 
     criterion: Criterion
     slice: str
-    holds: Literal["yes", "no", "too few", "not applicable"]
+    holds: Literal["yes", "no", "too few", "not applicable", "waived"]
     value: float | None
     n: int
     why: str
