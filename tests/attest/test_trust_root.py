@@ -100,7 +100,7 @@ def test_unknown_roles_principals_and_targets_are_refused(root):
     with pytest.raises(RefusedError, match="unknown-target"):
         floor_of(root, "EU")
     assert floor_of(root, "eu").signoffs == (("model-owner", 1), ("risk", 2), ("legal", 1))
-    assert roles(root) == {"gate", "log", "model-owner", "risk", "legal"}
+    assert roles(root) == {"gate", "log", "witness", "model-owner", "risk", "legal"}
 
 
 def test_a_root_expires_at_its_moment(root):
@@ -173,8 +173,8 @@ def _set(value, path, new):
         (["floors", 0, "production"], 0),
         (["floors", 0, "gates"], None),
         (["floors", 0, "tier"], 1),
-        (["floors", 1, "signoffs", 0, "people"], "1"),
-        (["floors", 1, "signoffs", 0], ["risk", 1]),
+        (["floors", 1, "signoffs", 0, 1], "1"),
+        (["floors", 1, "signoffs", 0], {"role": "risk", "people": 1}),
         (["principals", 0, "kind"], "robot"),
         (["principals", 0, "name"], "ada\u0000"),
         (["principals", 0, "keys", 0, "state"], "lost"),
