@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check bench clean help curl
+.PHONY: demo test crash check bench clean help curl
 help:            ## what there is
 	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/ -/'
 
@@ -21,6 +21,9 @@ demo: $(READY)   ## the whole line on real flights, from raw rows to a traced pr
 
 test: $(READY)   ## all tests
 	@$(BIN)/python -m pytest -q -n 2 --dist worksteal
+
+crash: $(READY)  ## a run killed at every point of the line, which must go on; make test kills at a few
+	@$(BIN)/python -m pytest -q -n 2 --dist worksteal -m crash
 
 check: $(READY) curl  ## format, lint, types, import contracts, the map of the house, the examples in the docs
 	@$(BIN)/ruff format --check .

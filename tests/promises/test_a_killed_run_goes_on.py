@@ -1,4 +1,7 @@
-"""Whatever moment a run is killed at, running again goes on where it stood: nothing is repeated, nothing is lost."""
+"""Whatever moment a run is killed at, running again goes on where it stood: nothing is repeated, nothing is lost.
+
+Each `make test` kills one run at a few points; `make crash` walks along all of them.
+"""
 
 import os
 import random
@@ -25,6 +28,8 @@ POINTS = [
     ("words", "release:late: passed"),
     ("words", "admitted to local"),
 ]
+
+SAMPLE = [("function", "late"), ("words", "model:late: passed")]
 
 
 def kill_in_function(place, name):
@@ -56,13 +61,30 @@ def check_whole(place, undisturbed):
     assert not [path for path in (place.folder / ".andon" / "spool").iterdir() if path.suffix != ".lock"]
 
 
+def kill_at(place, points):
+    """One run after another, each killed at its point."""
+    for kind, what in points:
+        (kill_in_function if kind == "function" else kill_after_words)(place, what)
+
+
 @pytest.mark.slow
-def test_a_run_killed_in_every_stage_and_at_every_gate_goes_on(parcels, tmp_path):
+def test_a_run_killed_in_training_at_a_commit_and_after_a_gate_goes_on(parcels, tmp_path):
     """Without this a crash at night means a lost day, or a stage done twice with two outcomes."""
     undisturbed = parcels("finished")
     place = found_parcels(tmp_path / "killed")
-    for kind, what in POINTS:
-        (kill_in_function if kind == "function" else kill_after_words)(place, what)
+    assert place.run(through=(*KILLED_AT, "21")).code == -signal.SIGKILL
+    kill_at(place, SAMPLE)
+    last = place.run()
+    assert last.code == 0, last.err
+    check_whole(place, undisturbed)
+    assert place.calls()["late"] == 2
+
+
+@pytest.mark.crash
+def test_a_run_killed_in_every_stage_and_at_every_gate_goes_on(parcels, tmp_path):
+    undisturbed = parcels("finished")
+    place = found_parcels(tmp_path / "killed")
+    kill_at(place, POINTS)
     last = place.run()
     assert last.code == 0, last.err
     check_whole(place, undisturbed)
@@ -72,7 +94,7 @@ def test_a_run_killed_in_every_stage_and_at_every_gate_goes_on(parcels, tmp_path
     assert place.calls() == {**once_more, "sent": 2 + read_again}
 
 
-@pytest.mark.slow
+@pytest.mark.crash
 def test_a_run_killed_between_any_two_durable_steps_goes_on(parcels, tmp_path):
     """Each kill falls before a commit, or before a file gets its name, somewhere along the whole line."""
     undisturbed = parcels("finished")
@@ -87,7 +109,7 @@ def test_a_run_killed_between_any_two_durable_steps_goes_on(parcels, tmp_path):
     check_whole(place, undisturbed)
 
 
-@pytest.mark.slow
+@pytest.mark.crash
 def test_a_run_killed_at_any_time_goes_on(parcels, tmp_path):
     """Times fall where nobody thought of a point."""
     undisturbed = parcels("finished")
