@@ -1,6 +1,7 @@
-"""The ledger over SQLite: appending and proving one entry, and verifying a hundred thousand."""
+"""The ledger over SQLite: appending and proving one entry, and verifying a hundred thousand, or as many as asked."""
 
 import hashlib
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -19,7 +20,8 @@ from andon.ledger.entry import Entry, leaf_bytes
 from andon.ledger.log import Ledger
 from andon.ledger.merkle import completed_nodes, leaf_hash, root_at
 
-ENTRIES, SAMPLE, ORIGIN = 100_000, 200, "example.com/bench"
+ENTRIES = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000  # python bench/ledger.py 1000000
+SAMPLE, ORIGIN = 200, "example.com/bench"
 
 
 def main() -> None:
@@ -35,7 +37,7 @@ def main() -> None:
         hashed = least_us(lambda: [hashlib.sha256(leaf).digest() for leaf in leaves], len(leaves))
         appended = least_us(lambda: append(database, ledger), SAMPLE)
         committed = least_us(lambda: append_once(database, ledger), 1)
-        proved = least_us(lambda: [ledger.prove(index * 499) for index in range(SAMPLE)], SAMPLE)
+        proved = least_us(lambda: [ledger.prove(index * (ENTRIES // SAMPLE)) for index in range(SAMPLE)], SAMPLE)
         verified = least_us(lambda: verify(ledger, known), ENTRIES)
         database.close()
     floor_is = "sha256 of the bytes of one entry."

@@ -1,20 +1,36 @@
 """The ledger's leaves, nodes and signed heads in the control database."""
 
+import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Final
+from typing import Any, Final, cast
 
-from sqlalchemy import Engine, func, insert, select
+from sqlalchemy import Connection, Engine
 
-from andon.adapters.sql.tables import checkpoints, ledger_leaves, ledger_nodes
+from andon.adapters.sql.errors import refusal
 from andon.adapters.sql.unit import connection_of, reading
 from andon.kernel.errors import ConflictError, IntegrityError
 from andon.kernel.unit import Unit
 from andon.ledger.merkle import Node, Place
 
-_PAGE_ROWS: Final = 2000
-_NODES: Final = "SELECT level, position, hash FROM ledger_nodes"
+_PAGE_ROWS: Final = 8192
+# In the driver's own words: a signed decision asks a dozen of these questions, and an audit reads millions of rows;
+# putting a statement together anew takes the library longer than the database takes to answer it.
+_SIZE: Final = "SELECT max(position) FROM ledger_leaves"
+_ADD_LEAF: Final = "INSERT INTO ledger_leaves (position, leaf) VALUES (?, ?)"
+_ADD_NODE: Final = "INSERT INTO ledger_nodes (level, position, hash) VALUES (?, ?, ?)"
+_NODES_AT: Final = "SELECT level, position, hash FROM ledger_nodes"
+_NODES: Final = (
+    "SELECT position, hash FROM ledger_nodes WHERE level = ? AND position >= ? AND position < ? "
+    "ORDER BY position LIMIT ?"
+)
+_LEAVES: Final = (
+    "SELECT position, leaf FROM ledger_leaves WHERE position >= ? AND position < ? ORDER BY position LIMIT ?"
+)
+_ADD_HEAD: Final = "INSERT INTO checkpoints (size, note) VALUES (?, ?)"
+_NEWEST_HEAD: Final = "SELECT note FROM checkpoints ORDER BY size DESC LIMIT 1"
+_HEAD_AT: Final = "SELECT note FROM checkpoints WHERE size = ?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +42,8 @@ class SqlLedgerRows:
     def size(self, unit: Unit | None = None) -> int:
         """How many leaves there are: one more than the highest index, whatever rows may be missing below it."""
         with reading(self.engine, unit) as connection:
-            last = connection.scalar(select(func.max(ledger_leaves.c.position)))
-        return 0 if last is None else last + 1
+            ((last,),) = _fetch(connection, _SIZE)
+        return 0 if last is None else int(last) + 1
 
     def append(self, unit: Unit, index: int, leaf: bytes, nodes: Sequence[Node]) -> None:
         """Add one leaf and the nodes that it completes.
@@ -45,10 +61,9 @@ class SqlLedgerRows:
                 found=f"{size} leaves",
                 fix="Read the size inside the unit that appends, and try again.",
             )
-        connection.execute(insert(ledger_leaves).values(position=index, leaf=leaf))
-        rows = [{"level": node.level, "position": node.index, "hash": node.hash} for node in nodes]
-        if rows:
-            connection.execute(insert(ledger_nodes), rows)
+        connection.exec_driver_sql(_ADD_LEAF, (index, leaf))
+        if nodes:
+            connection.exec_driver_sql(_ADD_NODE, [(node.level, node.index, node.hash) for node in nodes])
 
     def nodes_at(self, places: Collection[Place], unit: Unit | None = None) -> Mapping[Place, bytes]:
         """The 32 bytes of each of some nodes, by level and index, found together.
@@ -57,11 +72,10 @@ class SqlLedgerRows:
             IntegrityError: One is not there (`ledger.node-missing`).
         """
         with reading(self.engine, unit) as connection:
-            # One condition each, in the driver's own words: a list of pairs would make SQLite read the whole table, and
-            # putting dozens of conditions together anew takes the library ten times as long as finding the rows.
+            # One condition each: a list of pairs would make SQLite read the whole table.
             where = " OR ".join(["level = ? AND position = ?"] * len(places)) or "FALSE"
-            rows = connection.exec_driver_sql(f"{_NODES} WHERE {where}", tuple(chain(*places)))
-            found = {(level, index): found for level, index, found in rows}
+            rows = _fetch(connection, f"{_NODES_AT} WHERE {where}", *chain(*places))
+        found = {(level, index): found for level, index, found in rows}
         for level, index in places:
             if (level, index) not in found:
                 raise IntegrityError(
@@ -75,30 +89,11 @@ class SqlLedgerRows:
 
     def nodes(self, level: int, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
         """The stored (index, node) of one level in `range(start, stop)`, in order; missing ones are skipped."""
-        found = select(ledger_nodes.c.position, ledger_nodes.c.hash).where(ledger_nodes.c.level == level)
-        position = ledger_nodes.c.position
-        after = start - 1
-        while True:
-            page = found.where(position > after, position < stop).order_by(position).limit(_PAGE_ROWS)
-            with reading(self.engine) as connection:
-                rows = connection.execute(page).all()
-            yield from ((place, found) for place, found in rows)
-            if len(rows) < _PAGE_ROWS:
-                return
-            after = rows[-1].position
+        return _paged(self.engine, _NODES, (level,), start, stop)
 
     def leaves(self, start: int, stop: int, unit: Unit | None = None) -> Iterator[tuple[int, bytes]]:
         """The stored (index, leaf bytes) in `range(start, stop)`, in order; missing ones are skipped."""
-        position = ledger_leaves.c.position
-        after = start - 1
-        while True:
-            page = select(ledger_leaves).where(position > after, position < stop).order_by(position).limit(_PAGE_ROWS)
-            with reading(self.engine, unit) as connection:
-                rows = connection.execute(page).all()
-            yield from ((place, leaf) for place, leaf in rows)
-            if len(rows) < _PAGE_ROWS:
-                return
-            after = rows[-1].position
+        return _paged(self.engine, _LEAVES, (), start, stop, unit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,21 +109,50 @@ class SqlCheckpointRows:
             ConflictError: There is a head of this size already (`ledger.moved`).
         """
         connection = connection_of(unit, self.engine)
-        if connection.scalar(select(checkpoints.c.size).where(checkpoints.c.size == size)) is not None:
+        if _fetch(connection, _HEAD_AT, size):
             raise ConflictError(
                 "ledger.moved",
                 "There is a signed head of this size already.",
                 place=f"size {size}",
                 fix="Append first: one size has one head.",
             )
-        connection.execute(insert(checkpoints).values(size=size, note=note))
+        connection.exec_driver_sql(_ADD_HEAD, (size, note))
 
     def latest(self, unit: Unit | None = None) -> str | None:
         """The head with the greatest size, or None when nothing was ever appended."""
         with reading(self.engine, unit) as connection:
-            return connection.scalar(select(checkpoints.c.note).order_by(checkpoints.c.size.desc()).limit(1))
+            return _note(_fetch(connection, _NEWEST_HEAD))
 
     def at(self, size: int) -> str | None:
         """The head of one size, if it was kept."""
         with reading(self.engine) as connection:
-            return connection.scalar(select(checkpoints.c.note).where(checkpoints.c.size == size))
+            return _note(_fetch(connection, _HEAD_AT, size))
+
+
+def _paged(
+    engine: Engine, query: str, given: tuple[int, ...], start: int, stop: int, unit: Unit | None = None
+) -> Iterator[tuple[int, bytes]]:
+    """The (position, bytes) rows of a query in `range(start, stop)`, a page at a time."""
+    while True:
+        with reading(engine, unit) as connection:
+            rows = _fetch(connection, query, *given, start, stop, _PAGE_ROWS)
+        yield from rows
+        if len(rows) < _PAGE_ROWS:
+            return
+        start = rows[-1][0] + 1
+
+
+def _note(rows: list[tuple[Any, ...]]) -> str | None:
+    return rows[0][0] if rows else None
+
+
+def _fetch(connection: Connection, query: str, *parameters: int) -> list[tuple[Any, ...]]:
+    """All rows of one query as the driver gives them: the library's own results take half of a proof or an audit."""
+    cursor = connection.connection.cursor()
+    try:
+        cursor.execute(query, parameters)
+        return cast(list[tuple[Any, ...]], cursor.fetchall())
+    except sqlite3.Error as error:
+        raise refusal(error, str(connection.engine.url.database)) or error from error
+    finally:
+        cursor.close()
