@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test crash check bench clean help curl
+.PHONY: demo test crash check bench clean help curl debian
 help:            ## what there is
 	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/ -/'
 
@@ -12,14 +12,14 @@ $(READY): pyproject.toml constraints.txt
 	@echo "Setting up $(VENV) with $$($(PYTHON) --version); this takes a minute or two the first time."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[examples]' --group dev
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[examples,pkcs11]' --group dev
 	@$(BIN)/python -m compileall -q src
 	@touch $@
 
 demo: $(READY)   ## the whole line on real flights, from raw rows to a traced prediction
 	@$(BIN)/python examples/flights/demo.py
 
-test: $(READY)   ## all tests
+test: $(READY) debian  ## all tests
 	@$(BIN)/python -m pytest -q -n 2 --dist worksteal
 
 crash: $(READY)  ## a run killed at every point of the line, which must go on; make test kills at a few
@@ -35,6 +35,10 @@ check: $(READY) curl  ## format, lint, types, import contracts, the map of the h
 
 curl:
 	@command -v curl >/dev/null || { apt-get update -qq && apt-get install -y -qq curl; }
+
+debian:          # SoftHSM stands for a token of metal; where it cannot be installed, the tests that need it say so
+	@command -v softhsm2-util >/dev/null || { apt-get update -qq && apt-get install -y -qq softhsm2; } >/dev/null 2>&1 \
+		|| echo "SoftHSM is not here (apt-get install softhsm2): the tests that need it are skipped."
 
 bench: $(READY)  ## what governance costs, as ratios to the floor measured in the same run
 	@$(BIN)/python bench/run.py

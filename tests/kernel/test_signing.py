@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from andon.kernel.armour import unwrap, wrap
 from andon.kernel.errors import InputError
-from andon.kernel.signing import PublicKey, public_key
+from andon.kernel.signing import PublicKey, key_line, public_key, read_key_line
 
 
 @given(st.binary(min_size=32, max_size=32))
@@ -37,6 +37,19 @@ def test_a_key_whose_parts_do_not_belong_together_is_refused():
     ):
         with pytest.raises(InputError):
             PublicKey(*parts)
+
+
+@given(st.binary(min_size=32, max_size=32))
+def test_a_key_comes_back_from_the_line_that_people_pass_on(raw):
+    line = key_line(public_key(raw))
+    assert line == f"ed25519:{base64.b64encode(raw).decode()}"
+    assert read_key_line(f" {line}\n") == public_key(raw)
+
+
+@pytest.mark.parametrize("line", ["", "ed25519:", "ed25519:AAAA", "ssh-ed25519 AAAA", "rsa:" + "A" * 43 + "="])
+def test_a_line_that_is_no_key_is_refused(line):
+    with pytest.raises(InputError):
+        read_key_line(line)
 
 
 @given(st.binary(max_size=40))

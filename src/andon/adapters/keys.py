@@ -94,7 +94,7 @@ def load_signer(path: Path) -> Ed25519Signer:
     Raises:
         InputError: The file is missing, readable by anyone but its owner, encrypted, or not an ed25519 key in PEM.
     """
-    pem = _read_private(path)
+    pem = read_private(path)
     try:
         private = load_pem_private_key(pem, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
@@ -140,8 +140,12 @@ def _write_new(path: Path, content: bytes) -> None:
         os.close(folder)
 
 
-def _read_private(path: Path) -> bytes:
-    """The bytes of a private file."""
+def read_private(path: Path) -> bytes:
+    """The first bytes of a private file, such as a key or a PIN.
+
+    Raises:
+        InputError: The file is missing, not a regular one, or readable by anyone but its owner.
+    """
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         try:
@@ -160,11 +164,11 @@ def _read_private(path: Path) -> bytes:
 def _check_mode(path: Path, mode: int) -> None:
     """Refuse what is not private; the mode is that of the very file that is open, whatever the path names later."""
     if not stat.S_ISREG(mode):
-        raise _not_a_key(path, "not a regular file")
+        raise _refuse("not-a-file", "This is not a regular file.", path, "", "Name the file itself.")
     if mode & _OTHERS:
         raise _refuse(
             "readable-by-others",
-            "Others may read or change this private key.",
+            "Others may read or change this private file.",
             path,
             f"mode {stat.S_IMODE(mode):04o}",
             f"Run: chmod 600 {path}; if others had access, make a new key and retire this one.",

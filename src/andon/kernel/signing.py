@@ -89,6 +89,23 @@ def public_key(raw: bytes) -> PublicKey:
     return PublicKey(hashlib.sha256(raw).hexdigest(), "ed25519", wrap(raw))
 
 
+def key_line(public: PublicKey) -> str:
+    """A public key as people pass it on: `ed25519:` and its value."""
+    return f"{public.algorithm}:{public.value}"
+
+
+def read_key_line(text: str) -> PublicKey:
+    """Read what `key_line` wrote.
+
+    Raises:
+        InputError: It is no such line.
+    """
+    algorithm, _, value = text.strip().partition(":")
+    if algorithm != "ed25519":
+        raise _refuse(repr(text[:60]))
+    return public_key(unwrap(value))
+
+
 def _refuse(found: str) -> InputError:
     return InputError(
         "signing.not-a-key",
