@@ -117,6 +117,19 @@ def test_a_key_never_leaves_its_principal_nor_comes_back_to_life(root, seal):
         assert verify_next(root, seal(ended, 1, 3), verifier) == ended
 
 
+@pytest.mark.parametrize("before", ["retired", "compromised"])
+def test_what_an_ended_key_signed_too_late_never_stands_again(root, seal, before):
+    """Compromised since later than it ended: a witness's word would bring back what was void."""
+    ended = _change_cleo(root, state=before, since_ns=500)
+    for since_ns, is_accepted in ((499, True), (500, True), (501, False)):
+        after = _change_cleo(replace(root, version=2), state="compromised", since_ns=since_ns)
+        if is_accepted:
+            assert verify_next(ended, seal(after, 1, 3), verifier) == after
+        else:
+            with pytest.raises(IntegrityError, match="key-revived"):
+                verify_next(ended, seal(after, 1, 3), verifier)
+
+
 def test_a_chain_ends_at_the_newest_root_and_breaks_at_the_first_that_does_not_follow(root, second, seal):
     first, after = seal(root, 1, 3), seal(second, 1, 3, 4)
     assert verify_chain([first, after], fingerprint(root), verifier) == second

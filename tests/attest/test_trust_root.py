@@ -21,6 +21,7 @@ from andon.attest.trust_root import (
     principal_of,
     principals_of,
     roles,
+    uncompromised_verifiers_of,
     verifiers_of,
 )
 from andon.kernel.digest import of_bytes
@@ -58,25 +59,32 @@ def test_two_keys_of_one_person_are_one_person(root, signer_of):
     assert principals_of(root, keys, 99) == ()
 
 
-@given(st.integers(0, 1000))
-def test_a_key_counts_from_its_start_until_it_is_retired_and_never_once_compromised(root, signer_of, at_ns):
+@given(st.integers(0, 1000), st.none() | st.integers(0, 1000))
+def test_a_key_counts_from_its_start_until_it_ends_and_a_compromised_one_by_its_witness_only(
+    root, signer_of, at_ns, witnessed_ns
+):
+    """The thief of a key can write any time into an entry, but not a witness's."""
     key_id = signer_of(4).key_id
-    cases = {"active": at_ns >= 300, "retired": at_ns < 300, "compromised": False}
+    seen_before = witnessed_ns is not None and witnessed_ns < 300
+    cases = {"active": at_ns >= 300, "retired": at_ns < 300, "compromised": seen_before}
     for state, counts in cases.items():
         changed = with_key(root, "cleo", 0, state=state, since_ns=300)
-        assert bool(principals_of(changed, {key_id}, at_ns)) is counts
+        assert bool(principals_of(changed, {key_id}, at_ns, witnessed_ns=witnessed_ns)) is counts
         if counts:
-            assert principal_of(changed, key_id, at_ns).name == "cleo"
+            assert principal_of(changed, key_id, at_ns, witnessed_ns=witnessed_ns).name == "cleo"
         else:
             with pytest.raises(RefusedError, match="key-not-valid"):
-                principal_of(changed, key_id, at_ns)
+                principal_of(changed, key_id, at_ns, witnessed_ns=witnessed_ns)
+    assert principals_of(with_key(root, "cleo", 0, state="compromised", since_ns=300), {key_id}, at_ns) == ()
 
 
-def test_a_compromised_key_verifies_nothing_and_a_retired_one_still_does(root, signer_of):
+def test_ended_keys_are_checked_too_but_compromised_ones_not_outside_the_ledger(root, signer_of):
     key_id = signer_of(4).key_id
-    assert key_id in verifiers_of(with_key(root, "cleo", 0, state="retired"), verifier)
-    assert key_id not in verifiers_of(with_key(root, "cleo", 0, state="compromised"), verifier)
-    assert set(verifiers_of(root, verifier)) == {signer_of(seed).key_id for seed in range(1, 7)}
+    for state in ("retired", "compromised"):
+        ended = with_key(root, "cleo", 0, state=state)
+        assert set(verifiers_of(ended, verifier)) == {signer_of(seed).key_id for seed in range(1, 7)}
+        assert (key_id in uncompromised_verifiers_of(ended, verifier)) is (state == "retired")
+    assert uncompromised_verifiers_of(root, verifier).keys() == verifiers_of(root, verifier).keys()
 
 
 @given(st.integers(0, 1000))

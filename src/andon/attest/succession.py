@@ -118,6 +118,9 @@ def _check_keys(current: TrustRoot, root: TrustRoot) -> None:
 
 
 def _may_become(key: KeyState, now: KeyState) -> bool:
+    if "compromised" in (key.state, now.state) and key.state != "active":
+        # It may turn out to be compromised since earlier; later, what is void already would stand again.
+        return now.state == "compromised" and now.since_ns <= key.since_ns
     if key.state == now.state:
         return key.since_ns == now.since_ns
     return _ENDINGS.index(now.state) > _ENDINGS.index(key.state)

@@ -25,8 +25,9 @@ class KeyState:
 
     Attributes:
         public: The key.
-        state: `active` signs from `since_ns` on; what a `retired` key signed before `since_ns` stands; what a
-            `compromised` key signed is void, because no witness says that it was signed before.
+        state: `active` signs from `since_ns` on; what a `retired` key signed before `since_ns` stands; of what a
+            `compromised` key signed, only what a witness saw before `since_ns` stands: whoever has the key may have
+            written any other time.
         since_ns: When this state began.
     """
 
@@ -34,15 +35,20 @@ class KeyState:
     state: KeyStatus
     since_ns: int
 
-    def is_valid(self, at_ns: int) -> bool:
-        """Whether what the ledger recorded from this key at that time stands."""
+    def is_valid(self, at_ns: int, witnessed_ns: int | None = None) -> bool:
+        """Whether what the ledger recorded from this key at that time stands.
+
+        Args:
+            at_ns: When the ledger says that it recorded it.
+            witnessed_ns: When a witness saw the ledger with it, at the earliest; `None` where no witness did.
+        """
         match self.state:
             case "active":
                 return at_ns >= self.since_ns
             case "retired":
                 return at_ns < self.since_ns
             case "compromised":
-                return False
+                return witnessed_ns is not None and witnessed_ns < self.since_ns
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,8 +195,8 @@ class TrustRoot:
         return now_ns >= self.expires_ns
 
 
-def principal_of(root: TrustRoot, key_id: str, at_ns: int) -> Principal:
-    """Who a key speaks for, in what the ledger recorded at a time.
+def principal_of(root: TrustRoot, key_id: str, at_ns: int, *, witnessed_ns: int | None = None) -> Principal:
+    """Who a key speaks for, in what the ledger recorded at a time, and a witness saw at another, if one did.
 
     Raises:
         RefusedError: The key is not in the trust root, or was not valid then.
@@ -198,7 +204,7 @@ def principal_of(root: TrustRoot, key_id: str, at_ns: int) -> Principal:
     for principal in root.principals:
         for key in principal.keys:
             if key.public.key_id == key_id:
-                if key.is_valid(at_ns):
+                if key.is_valid(at_ns, witnessed_ns):
                     return principal
                 raise _refused(
                     "key-not-valid", "This key does not count.", key_id[:12], f"{key.state} key of {principal.name}"
@@ -206,11 +212,13 @@ def principal_of(root: TrustRoot, key_id: str, at_ns: int) -> Principal:
     raise _refused("unknown-key", "This key is not in the trust root.", key_id[:12], f"version {root.version}")
 
 
-def principals_of(root: TrustRoot, key_ids: Collection[str], at_ns: int) -> tuple[Principal, ...]:
+def principals_of(
+    root: TrustRoot, key_ids: Collection[str], at_ns: int, *, witnessed_ns: int | None = None
+) -> tuple[Principal, ...]:
     """The different principals behind verified keys, by name; unknown keys and those not valid then are left out."""
     found: dict[str, Principal] = {}
     for principal in root.principals:
-        if any(key.public.key_id in key_ids and key.is_valid(at_ns) for key in principal.keys):
+        if any(key.public.key_id in key_ids and key.is_valid(at_ns, witnessed_ns) for key in principal.keys):
             found[principal.name] = principal
     return tuple(found[name] for name in sorted(found))
 
@@ -260,13 +268,24 @@ def floor_of(root: TrustRoot, target: str) -> Floor:
 
 
 def verifiers_of(root: TrustRoot, verifier: Callable[[PublicKey], Verifier]) -> dict[str, Verifier]:
-    """Who checks the signatures of every key that is not compromised, by key id.
+    """Who checks the signatures of every key that the root names, by key id.
 
-    A retired key is among them, because what it signed in its time stands: ask `principal_of` with the ledger's time.
+    Ended keys are among them, because what they signed in their time may stand: ask `principals_of` with the ledger's
+    time, and with a witness's.
 
     Args:
         root: The verified trust root.
         verifier: Makes the check of one key, such as `andon.adapters.keys.verifier`.
+    """
+    return {key.public.key_id: verifier(key.public) for principal in root.principals for key in principal.keys}
+
+
+def uncompromised_verifiers_of(root: TrustRoot, verifier: Callable[[PublicKey], Verifier]) -> dict[str, Verifier]:
+    """Who checks the signatures of every key that is not compromised: for what stands outside the ledger.
+
+    Args:
+        root: The verified trust root.
+        verifier: Makes the check of one key.
     """
     keys = (key for principal in root.principals for key in principal.keys if key.state != "compromised")
     return {key.public.key_id: verifier(key.public) for key in keys}

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from andon.attest import envelope as envelopes
 from andon.attest.envelope import Envelope
-from andon.attest.statement import Statement, seal
+from andon.attest.statement import DELEGATION, REVOCATION, Statement, seal
 from andon.attest.succession import verify_chain
-from andon.attest.trust_root import LOG_ROLE, TrustRoot, verifiers_of
+from andon.attest.trust_root import LOG_ROLE, TrustRoot, uncompromised_verifiers_of, verifiers_of
 from andon.gates.ports import Sealed, Statements, TrustRoots
 from andon.gates.said import Said, kind_of, read_said, read_statement
 from andon.kernel.digest import Digest
@@ -25,7 +25,7 @@ def log_verifiers(root: TrustRoot, verifier: Callable[[PublicKey], Verifier]) ->
     """The checks of the keys that may sign the ledger's head, those of services with the role `log`, by key id."""
     keepers = [one for one in root.principals if any(interval.role == LOG_ROLE for interval in one.roles)]
     known = {key.public.key_id for one in keepers for key in one.keys}
-    return {key_id: check for key_id, check in verifiers_of(root, verifier).items() if key_id in known}
+    return {key_id: check for key_id, check in uncompromised_verifiers_of(root, verifier).items() if key_id in known}
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +126,12 @@ class Record:
         verifiers = self.verifiers(root)
         found = [self._read(sealed, verifiers) for kind in predicate_types for sealed in self.statements.of_type(kind)]
         return sorted(found, key=lambda one: one.index)
+
+    def known(self, subjects: Collection[Digest], root: TrustRoot) -> list[Said]:
+        """What was said about some subjects, with all delegations and revocations, in the order of the ledger."""
+        about = [one for subject in dict.fromkeys(subjects) for one in self.about(subject, root)]
+        found = {one.digest: one for one in (*about, *self.of_types(root, DELEGATION, REVOCATION))}
+        return sorted(found.values(), key=lambda one: one.index)
 
     def audit(self, root: TrustRoot) -> Report:
         """Read the whole ledger again and compare it with its signed head and with what was seen before."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from andon.attest.envelope import from_json, sign, signers_of, to_json
-from andon.attest.trust_root import GATE_ROLE, TrustRoot, verifiers_of
+from andon.attest.trust_root import GATE_ROLE, TrustRoot, uncompromised_verifiers_of
 from andon.contracts.routing import PAYLOAD_TYPE, Generation, generation_from_bytes
 from andon.kernel.errors import RefusedError
 from andon.kernel.signing import PublicKey, Signer, Verifier
@@ -65,7 +65,7 @@ def _gates(root: TrustRoot, verifier: MakeVerifier) -> dict[str, Verifier]:
     """The checks of the keys of this factory's gates, by key id."""
     services = [one for one in root.principals if any(held.role == GATE_ROLE for held in one.roles)]
     gates = {key.public.key_id for one in services if one.kind == "service" for key in one.keys}
-    return {key_id: one for key_id, one in verifiers_of(root, verifier).items() if key_id in gates}
+    return {key_id: one for key_id, one in uncompromised_verifiers_of(root, verifier).items() if key_id in gates}
 
 
 def _signed(data: bytes, payload_type: str, verifiers: Mapping[str, Verifier]) -> bytes:
