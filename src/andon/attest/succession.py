@@ -1,6 +1,7 @@
 """How trust begins and goes on: the first trust root by its fingerprint, each next one by two quorums of people."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from andon.attest.envelope import Envelope, sign, signers_of
@@ -14,6 +15,37 @@ from andon.kernel.signing import PublicKey, Signer, Verifier
 PAYLOAD_TYPE: Final = "application/vnd.andon.trust-root+json"
 MakeVerifier = Callable[[PublicKey], Verifier]
 _ENDINGS: Final = ("active", "retired", "compromised")
+
+
+@dataclass(frozen=True, slots=True)
+class Quorum:
+    """Who of one version signed a trust root, and who else can.
+
+    Attributes:
+        version: The version whose people are asked.
+        needed: How many different people must sign.
+        signed: Those who did, by name.
+        others: Those who can and did not, by name.
+    """
+
+    version: int
+    needed: int
+    signed: tuple[str, ...]
+    others: tuple[str, ...]
+
+    @property
+    def is_reached(self) -> bool:
+        """Whether enough people signed."""
+        return len(self.signed) >= self.needed
+
+    def text(self) -> str:
+        """How it stands, in words for a person."""
+        said = (
+            f"version {self.version}: {len(self.signed)} of {self.needed} signed ({', '.join(self.signed) or 'nobody'})"
+        )
+        return (
+            said if self.is_reached else f"{said}; missing {self.needed - len(self.signed)} of {', '.join(self.others)}"
+        )
 
 
 def seal_root(root: TrustRoot, signers: Sequence[Signer]) -> Envelope:
@@ -59,15 +91,41 @@ def verify_next(current: TrustRoot, envelope: Envelope, verifier: MakeVerifier) 
         IntegrityError: It is malformed, not the next version, of another domain or factory, not signed by one of the
             quorums, or it drops, moves or revives a key.
     """
+    root = check_next(current, envelope)
+    _check_quorum(current, envelope, verifier)
+    _check_quorum(root, envelope, verifier)
+    return root
+
+
+def check_next(current: TrustRoot, envelope: Envelope) -> TrustRoot:
+    """What would be the trust root after the current one, if enough people signed it; signatures are not looked at.
+
+    Raises:
+        IntegrityError: It is malformed, not the next version, of another domain or factory, or it drops, moves or
+            revives a key.
+    """
     root = _open(envelope)
     if root.version != current.version + 1:
         raise _refuse("not-next", "This is not the next trust root.", f"version {root.version} after {current.version}")
     if (root.domain, root.factory) != (current.domain, current.factory):
         raise _refuse("of-another", "This trust root is of another factory.", f"{root.domain} {root.factory}")
-    _check_quorum(current, envelope, verifier)
-    _check_quorum(root, envelope, verifier)
     _check_keys(current, root)
     return root
+
+
+def quorum_of(root: TrustRoot, envelope: Envelope, verifier: MakeVerifier) -> Quorum:
+    """Who of a version's people signed an envelope. People are counted, not keys.
+
+    Args:
+        root: The version whose people are asked.
+        envelope: What they signed, such as the next version.
+        verifier: Makes the check of one key.
+    """
+    owners = {key.public.key_id: (principal.name, key) for principal in root.principals for key in principal.keys}
+    verifiers = {key_id: verifier(owners[key_id][1].public) for key_id in root.root_keys}
+    signed = {owners[key_id][0] for key_id in signers_of(envelope, verifiers)}
+    everybody = {owners[key_id][0] for key_id in root.root_keys}
+    return Quorum(root.version, root.quorum, tuple(sorted(signed)), tuple(sorted(everybody - signed)))
 
 
 def verify_chain(envelopes: Iterable[Envelope], pinned: Digest, verifier: MakeVerifier) -> TrustRoot:
@@ -76,12 +134,7 @@ def verify_chain(envelopes: Iterable[Envelope], pinned: Digest, verifier: MakeVe
     Raises:
         IntegrityError: There is none, or one of them does not follow from the one before.
     """
-    root: TrustRoot | None = None
-    for envelope in envelopes:
-        root = verify_first(envelope, pinned, verifier) if root is None else verify_next(root, envelope, verifier)
-    if root is None:
-        raise _refuse("missing", "There is no trust root.", "no versions")
-    return root
+    return verify_versions(envelopes, pinned, verifier)[-1]
 
 
 def _open(envelope: Envelope) -> TrustRoot:
@@ -92,13 +145,10 @@ def _open(envelope: Envelope) -> TrustRoot:
 
 def _check_quorum(root: TrustRoot, envelope: Envelope, verifier: MakeVerifier) -> None:
     """Refuse an envelope that fewer different people of this root signed than its quorum."""
-    owners = {key.public.key_id: (principal.name, key) for principal in root.principals for key in principal.keys}
-    verifiers = {key_id: verifier(owners[key_id][1].public) for key_id in root.root_keys}
-    people = {owners[key_id][0] for key_id in signers_of(envelope, verifiers)}
-    if len(people) < root.quorum:
-        found = (
-            f"{len(people)} of {root.quorum} people of version {root.version}: {', '.join(sorted(people)) or 'nobody'}"
-        )
+    quorum = quorum_of(root, envelope, verifier)
+    if not quorum.is_reached:
+        people = ", ".join(quorum.signed) or "nobody"
+        found = f"{len(quorum.signed)} of {quorum.needed} people of version {root.version}: {people}"
         raise _refuse("no-quorum", "Too few people signed this trust root.", found)
 
 

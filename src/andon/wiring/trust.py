@@ -11,6 +11,7 @@ from andon.attest.trust_json import fingerprint
 from andon.attest.trust_root import (
     GATE_ROLE,
     LOG_ROLE,
+    SERVICE_ROLES,
     Floor,
     KeyState,
     Principal,
@@ -19,6 +20,7 @@ from andon.attest.trust_root import (
 )
 from andon.kernel.clock import SECOND_NS
 from andon.kernel.errors import InputError, UsageError
+from andon.kernel.signing import PublicKey
 from andon.wiring.settings import Settings
 
 GATEKEEPER: Final = "gatekeeper"
@@ -57,7 +59,7 @@ def found_trust(settings: Settings, now_ns: int) -> TrustRoot:
         quorum=1,
         root_keys=(since.public.key_id,),
         principals=(owner, *services),
-        floors=(Floor(LOCAL_TARGET, production=False, gates=GATES),),
+        floors=(Floor(LOCAL_TARGET, production=False, gates=GATES, owner=settings.person),),
     )
     FolderRoots(settings.trust).add(1, seal_root(root, [load_signer(home.key(settings.person))]))
     home.pin(fingerprint(root))
@@ -75,8 +77,17 @@ def current_root(settings: Settings) -> TrustRoot:
     return verify_chain(envelopes, HomeFolder(settings.home).pinned(), verifier)
 
 
-def add_person(settings: Settings, name: str, roles: Sequence[str], now_ns: int) -> TrustRoot:
-    """Make a key for a person and name them, with roles, in a new version of the trust root, which the owner signs.
+def add_person(
+    settings: Settings, name: str, roles: Sequence[str], now_ns: int, *, public: PublicKey | None = None
+) -> TrustRoot:
+    """Name a person, with roles, in a new version of the trust root, which the owner signs.
+
+    Args:
+        settings: Of the factory.
+        name: What they are called from now on.
+        roles: What they may sign as; roles of services are refused.
+        now_ns: From when on.
+        public: Their key, where its private half is elsewhere; else one is made here.
 
     Raises:
         UsageError: The person is there already, or the roles or the name are none that people have.
@@ -87,7 +98,7 @@ def add_person(settings: Settings, name: str, roles: Sequence[str], now_ns: int)
         raise UsageError(
             "key.person-exists", f"{name} is in the trust root already.", found=name, fix="Use another name."
         )
-    if not roles or {GATE_ROLE, LOG_ROLE} & set(roles):
+    if not roles or SERVICE_ROLES & set(roles):
         raise UsageError(
             "key.no-role",
             "A person needs a role, and not one of the services'.",
@@ -109,7 +120,7 @@ def add_person(settings: Settings, name: str, roles: Sequence[str], now_ns: int)
     person = Principal(
         name,
         "person",
-        (KeyState(generate_key(home.key(name)), "active", now_ns),),
+        (KeyState(public or generate_key(home.key(name)), "active", now_ns),),
         tuple(RoleInterval(role, now_ns) for role in roles),
     )
     grown = replace(root, version=root.version + 1, principals=(*root.principals, person))
