@@ -128,6 +128,21 @@ def quorum_of(root: TrustRoot, envelope: Envelope, verifier: MakeVerifier) -> Qu
     return Quorum(root.version, root.quorum, tuple(sorted(signed)), tuple(sorted(everybody - signed)))
 
 
+def verify_versions(envelopes: Iterable[Envelope], pinned: Digest, verifier: MakeVerifier) -> tuple[TrustRoot, ...]:
+    """Every trust root of a chain that begins with the pinned one, the first one first.
+
+    Raises:
+        IntegrityError: There is none, or one of them does not follow from the one before.
+    """
+    roots: list[TrustRoot] = []
+    for envelope in envelopes:
+        first = not roots
+        roots.append(verify_first(envelope, pinned, verifier) if first else verify_next(roots[-1], envelope, verifier))
+    if not roots:
+        raise _refuse("missing", "There is no trust root.", "no versions")
+    return tuple(roots)
+
+
 def verify_chain(envelopes: Iterable[Envelope], pinned: Digest, verifier: MakeVerifier) -> TrustRoot:
     """The newest trust root of a chain that begins with the pinned one.
 
