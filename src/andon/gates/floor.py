@@ -1,6 +1,5 @@
 """What a gate asks for once a target's floor is added to what its factory asks for, and where the factory asks less."""
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, get_args
@@ -8,6 +7,7 @@ from typing import Final, get_args
 from andon.attest.trust_root import Demand, Floor, TrustRoot
 from andon.contracts.declaration import Declaration
 from andon.contracts.policy import Criterion, GateKind, Policy, SignOffRule
+from andon.contracts.stricter import covers, full_text
 from andon.kernel.clock import SECOND_NS
 
 DEFAULT_WITHIN_NS: Final = 30 * 86_400 * SECOND_NS
@@ -73,19 +73,6 @@ def added_people(floor: Floor, gate: str, *, has_champion: bool) -> tuple[SignOf
     return tuple(SignOffRule(role, people, DEFAULT_WITHIN_NS) for role, people in asked)
 
 
-def covers(one: Criterion, other: Criterion) -> bool:
-    """Whether one criterion makes another needless: it refuses, and leaves to people, whatever the other would.
-
-    The number of rows must be the same. With more, what the other one refuses could be left to people; with fewer, what
-    the other leaves to people could pass.
-    """
-    if _asked(one) != _asked(other) or not (_is_number(one.bound) and _is_number(other.bound)):
-        return False
-    if one.severity != "block" and other.severity == "block":
-        return False
-    return one.bound >= other.bound if one.op == "ge" else one.bound <= other.bound
-
-
 def weaker_than(declaration: Declaration, root: TrustRoot) -> tuple[Weaker, ...]:
     """Every rule of a floor that a factory does not keep by itself, target by target, in the order of the declaration.
 
@@ -144,10 +131,10 @@ def _weaker_criteria(floor: Floor, policy: Policy) -> Iterator[Weaker]:
     for criterion in added_criteria(floor, policy.gate, has_champion=False):
         if any(covers(own, criterion) for own in policy.criteria):
             continue
-        near = [own.text() + _rows(own) for own in policy.criteria if own.metric == criterion.metric]
+        near = [full_text(own) for own in policy.criteria if own.metric == criterion.metric]
         first = "" if criterion in always else ", for a first release"
         declared = "; ".join(near) or f"nothing about {criterion.metric}"
-        yield _weaker(floor, policy.gate, criterion.text() + _rows(criterion) + first, declared)
+        yield _weaker(floor, policy.gate, full_text(criterion) + first, declared)
 
 
 def _weaker_people(floor: Floor, policy: Policy) -> Iterator[Weaker]:
@@ -179,25 +166,8 @@ def _people(rules: Iterable[SignOffRule]) -> tuple[SignOffRule, ...]:
     return tuple(strictest.values())
 
 
-def _asked(criterion: Criterion) -> tuple[object, ...]:
-    """Everything but the bound and the severity."""
-    one = criterion
-    return (one.metric, one.op, one.side, one.by, one.slice, one.baseline, type(one.min_n), one.min_n)
-
-
-def _is_number(bound: object) -> bool:
-    """Whether a bound is one; what is none must stay, so that the gate refuses it."""
-    return type(bound) in (int, float) and math.isfinite(bound)  # type: ignore[arg-type]  # it is a number here
-
-
 def _weaker(floor: Floor, gate: str, rule: str, declared: str, *, is_error: bool = False) -> Weaker:
     return Weaker(floor.target, floor.owner, gate, rule, declared, is_error)
-
-
-def _rows(criterion: Criterion) -> str:
-    rows = f" on at least {criterion.min_n} rows" if criterion.min_n else ""
-    versus = " against the champion" if criterion.baseline else ""
-    return rows + versus + (" (warning only)" if criterion.severity == "warn" else "")
 
 
 def _sign_off(rule: SignOffRule) -> str:
