@@ -19,6 +19,7 @@ FLOORS = [
     ["store", "ledger", "expressions", "measures"],
     ["contracts"],
     ["kernel"],
+    ["verifier"],
 ]
 OPENING = """\
 # The house

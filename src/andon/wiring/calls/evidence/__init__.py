@@ -1,0 +1,1 @@
+"""The evidence pack: everything that was said about a release, in one file that can be checked without andon."""
