@@ -11,6 +11,7 @@ from andon.cli import (
     check,
     data,
     doctor,
+    export,
     gates,
     init,
     key,
@@ -60,6 +61,7 @@ app.add_typer(monitor.app, name="monitor", rich_help_panel=LOOK)
 app.add_typer(audit.app, name="audit", rich_help_panel=KEEP)
 app.add_typer(key.app, name="key", rich_help_panel=KEEP)
 app.command("doctor", rich_help_panel=KEEP)(doctor.doctor)
+app.add_typer(export.app, name="export", rich_help_panel=KEEP)
 
 
 def main() -> None:
