@@ -107,6 +107,28 @@ def test_a_size_has_one_signed_head_and_the_greatest_is_the_latest(database):
     assert heads.at(9) == "note 9\n\n— ä"
 
 
+def test_cosignature_lines_become_part_of_their_head_and_of_no_other(database):
+    heads = database.checkpoints
+    assert (heads.last_cosigned(), list(heads.cosigned(0))) == (0, [])
+    with database.units.begin() as unit:
+        for size in (2, 9, 10):
+            heads.save(unit, size, f"note {size}\n")
+        for size, line in ((9, "— w2 b\n"), (9, "— w1 a\n"), (9, "— w1 a\n"), (2, "— w1 c\n")):
+            heads.cosign(unit, size, line)
+    assert heads.at(9) == "note 9\n— w1 a\n— w2 b\n"
+    assert heads.at(10) == heads.latest() == "note 10\n"
+    assert heads.last_cosigned() == 9
+    assert list(heads.cosigned(0)) == [(2, "note 2\n— w1 c\n"), (9, heads.at(9))]
+    assert list(heads.cosigned(2)) == [(9, heads.at(9))]
+    assert list(heads.cosigned(9)) == []
+
+
+def test_a_cosignature_needs_a_head_to_stand_under(database):
+    with pytest.raises(IntegrityError) as caught, database.units.begin() as unit:
+        database.checkpoints.cosign(unit, 3, "— w1 a\n")
+    assert caught.value.code == "ledger.head-missing"
+
+
 @pytest.fixture
 def ledger(database, tmp_path):
     """A signed ledger of 21 decisions, each appended in a unit of its own."""

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from andon.adapters.keys import Ed25519Signer, verifier
 from andon.kernel.errors import ConflictError, IntegrityError
 from andon.kernel.signing import Verifier, public_key
+from andon.ledger.cosignature import with_lines
 from andon.ledger.log import Ledger
 from andon.ledger.merkle import Node
 
@@ -29,6 +30,7 @@ class MemoryRows:
     leaf_rows: dict[int, bytes] = field(default_factory=dict)
     node_rows: dict[tuple[int, int], bytes] = field(default_factory=dict)
     notes: dict[int, str] = field(default_factory=dict)
+    lines: dict[int, set[str]] = field(default_factory=dict)
     reads: int = 0
 
     def size(self, unit=None) -> int:
@@ -62,10 +64,21 @@ class MemoryRows:
         self.notes[size] = note
 
     def latest(self, unit=None) -> str | None:
-        return self.notes[max(self.notes)] if self.notes else None
+        return self.at(max(self.notes)) if self.notes else None
 
     def at(self, size: int) -> str | None:
-        return self.notes.get(size)
+        return with_lines(self.notes[size], sorted(self.lines.get(size, ()))) if size in self.notes else None
+
+    def cosign(self, unit, size: int, line: str) -> None:
+        if size not in self.notes:
+            raise IntegrityError("ledger.head-missing", "There is no head of this size.")
+        self.lines.setdefault(size, set()).add(line)
+
+    def cosigned(self, above: int) -> Iterator[tuple[int, str]]:
+        yield from ((size, self.at(size)) for size in sorted(self.lines) if size > above)
+
+    def last_cosigned(self) -> int:
+        return max(self.lines, default=0)
 
 
 @dataclass

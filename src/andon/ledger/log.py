@@ -1,20 +1,22 @@
 """The ledger itself: append a decision, prove that it is there, audit the whole."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from andon.kernel.clock import Clock
 from andon.kernel.digest import Digest
-from andon.kernel.errors import ConflictError, InputError, IntegrityError
+from andon.kernel.errors import AndonError, ConflictError, InputError, IntegrityError
 from andon.kernel.signing import Signer, Verifier
-from andon.kernel.unit import Unit
+from andon.kernel.unit import Unit, Units
 from andon.ledger import verify as audit
 from andon.ledger.checkpoint import Checkpoint, sign, verify
+from andon.ledger.cosignature import Cosignature, WitnessKey, count_witnesses, earliest
 from andon.ledger.entry import Entry, leaf_bytes, parse_leaf
 from andon.ledger.memory import Remembered
 from andon.ledger.merkle import Place, at_once, completed_nodes, consistency, inclusion, leaf_hash, root_at
-from andon.ledger.ports import CheckpointRows, LedgerRows
+from andon.ledger.ports import CheckpointRows, LedgerRows, Witness
 from andon.ledger.proof import Proof, write_proof
+from andon.ledger.witnessing import Witnessed, ask, counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,7 @@ class Ledger:
         origin: The log's name, such as `example.com/flights`.
         clock: Where the time comes from.
         verifiers: The keys that may have signed the head, by key id; the signer's own among them.
+        witnesses: Who is asked for their word on a head.
     """
 
     rows: LedgerRows
@@ -36,6 +39,7 @@ class Ledger:
     origin: str
     clock: Clock
     verifiers: Mapping[str, Verifier]
+    witnesses: Sequence[Witness] = ()
 
     def append(self, unit: Unit, kind: str, statement: Digest) -> Entry:
         """Add one decision and sign the new head, in the unit of whoever decides.
@@ -92,8 +96,63 @@ class Ledger:
         """
         return verify(self._newest(), self.origin, self.verifiers.values())
 
+    def witnessed(self, units: Units, keys: Sequence[WitnessKey]) -> Witnessed:
+        """Ask every witness to cosign the newest head, keep what they sign, and count who did; never inside a unit.
+
+        Args:
+            units: Where the unit comes from in which new cosignatures are kept.
+            keys: Whose word counts, from the trust root.
+
+        Raises:
+            InputError: Nothing was ever appended.
+            IntegrityError: The head or a line kept under it is not rightly signed. What is wrong with a witness's
+                answer, or that it saw a greater ledger, is among the failures.
+        """
+        note = self._newest()
+        head = verify(note, self.origin, self.verifiers.values())
+        last = min(self.checkpoints.last_cosigned(), head.size)
+        answers: list[tuple[Cosignature, bool]] = []
+        failures: list[tuple[str, AndonError]] = []
+        for witness in self.witnesses:
+            try:
+                lines = ask(witness, note, head, self.prove_growth, last)
+                answers += [(one, witness.is_live) for one in counted(witness, note, lines, keys)]
+            except AndonError as error:
+                failures.append((witness.name, error))
+        times = count_witnesses(note, keys)
+        new = [one for one, _ in answers if one.name not in times]
+        if new:
+            with units.begin() as unit:
+                for one in new:
+                    self.checkpoints.cosign(unit, head.size, one.line)
+        answered = earliest(one for one, is_live in answers if is_live)
+        return Witnessed(head, {**earliest(new), **times}, answered, tuple(failures))
+
+    def count_witnesses(self, size: int, keys: Sequence[WitnessKey]) -> Mapping[str, int]:
+        """The different witnesses whose cosignature is kept under the head of a size; nobody is asked.
+
+        Returns:
+            The name of each with the earliest time at which it cosigned, in nanoseconds UTC.
+
+        Raises:
+            IntegrityError: The head of this size, or a line under it, is not rightly signed, or is of other entries.
+        """
+        note = self.checkpoints.at(size)
+        return self._witnesses_of(size, note, keys) if note else {}
+
+    def witnessed_ns(self, index: int, keys: Sequence[WitnessKey]) -> int | None:
+        """When a witness first cosigned a kept head with this entry under it, in nanoseconds UTC; None when never.
+
+        Raises:
+            IntegrityError: A kept head, or a line under it, is not rightly signed, or is of other entries.
+        """
+        for size, note in self.checkpoints.cosigned(index):
+            if times := self._witnesses_of(size, note, keys):
+                return min(times.values())
+        return None
+
     def prove(self, index: int) -> str:
-        """The text of a `.tlog-proof` file: that entry `index` is under the newest signed head.
+        """The text of a `.tlog-proof` file: that entry `index` is under the newest signed head, with its cosignatures.
 
         Raises:
             InputError: Nothing was ever appended.
@@ -120,6 +179,12 @@ class Ledger:
     def verify_whole(self, verifiers: Mapping[str, Verifier], remembered: Remembered | None) -> audit.Report:
         """Audit every entry, every hash and the head; see `andon.ledger.verify.verify_whole`."""
         return audit.verify_whole(self.rows, self.checkpoints, self.origin, verifiers, remembered)
+
+    def _witnesses_of(self, size: int, note: str, keys: Sequence[WitnessKey]) -> Mapping[str, int]:
+        head = verify(note, self.origin, self.verifiers.values())
+        if head.size != size or head.root != at_once(lambda node: root_at(size, node), self.rows.nodes_at):
+            raise self._mismatch(f"a kept head of {head.size} over other entries")
+        return count_witnesses(note, keys)
 
     def _newest(self) -> str:
         note = self.checkpoints.latest()

@@ -10,7 +10,8 @@ from andon.kernel.armour import unwrap, wrap
 from andon.kernel.errors import AndonError, IntegrityError, UsageError
 from andon.kernel.signing import PublicKey, Signer, Verifier, public_key
 
-_ED25519: Final = b"\x01"
+ED25519: Final = b"\x01"
+COSIGNATURE: Final = b"\x04"
 _ID_BYTES: Final = 4
 _MAX_SIGNATURES: Final = 64
 _SIGNATURE: Final = re.compile(r"— (?P<name>\S+) (?P<value>[A-Za-z0-9+/]+={0,2})")
@@ -49,26 +50,32 @@ def check_name(name: str) -> None:
         )
 
 
-def note_id(name: str, public: PublicKey) -> bytes:
-    """The 4 bytes that stand for a key in a note; a hint, never proof."""
-    return hashlib.sha256(name.encode() + b"\n" + _ED25519 + public.raw).digest()[:_ID_BYTES]
+def note_id(name: str, public: PublicKey, kind: bytes = ED25519) -> bytes:
+    """The 4 bytes that stand for a key in a note; a hint, never proof.
+
+    Args:
+        name: The key's name.
+        public: The key.
+        kind: The byte that says how it signs: `ED25519` over the text, or `COSIGNATURE` with a time.
+    """
+    return hashlib.sha256(name.encode() + b"\n" + kind + public.raw).digest()[:_ID_BYTES]
 
 
-def note_key(name: str, public: PublicKey) -> str:
+def note_key(name: str, public: PublicKey, kind: bytes = ED25519) -> str:
     """The key as one line that other tools read: `name+id+key`.
 
     Raises:
         UsageError: The name is empty, or holds a space or a plus.
     """
     check_name(name)
-    return f"{name}+{note_id(name, public).hex()}+{wrap(_ED25519 + public.raw)}"
+    return f"{name}+{note_id(name, public, kind).hex()}+{wrap(kind + public.raw)}"
 
 
-def parse_note_key(text: str) -> tuple[str, PublicKey]:
+def parse_note_key(text: str, kind: bytes = ED25519) -> tuple[str, PublicKey]:
     """The name and the key of a `name+id+key` line.
 
     Raises:
-        IntegrityError: It is malformed, not ed25519, or its id is not the key's.
+        IntegrityError: It is malformed, of a key that signs in another way, or its id is not the key's.
     """
     name, _, rest = text.partition("+")
     id_text, _, key_text = rest.partition("+")
@@ -78,7 +85,7 @@ def parse_note_key(text: str) -> tuple[str, PublicKey]:
         public = public_key(encoded[1:])
     except AndonError as error:
         raise _malformed(f"key {text!r}") from error
-    if encoded[:1] != _ED25519 or note_id(name, public).hex() != id_text:
+    if encoded[:1] != kind or note_id(name, public, kind).hex() != id_text:
         raise _malformed(f"key {text!r}")
     return name, public
 
@@ -102,8 +109,13 @@ def sign_note(text: str, name: str, signer: Signer) -> str:
             found=repr(text[-40:]),
             fix="End it with a newline and leave out control characters.",
         )
-    value = wrap(note_id(name, signer.public) + signer.sign(text.encode()))
-    return f"{text}\n— {name} {value}\n"
+    made = NoteSignature(name, note_id(name, signer.public), signer.sign(text.encode()))
+    return f"{text}\n{signature_line(made)}"
+
+
+def signature_line(signature: NoteSignature) -> str:
+    """One signature as it stands under a note, with the newline that ends it."""
+    return f"— {signature.name} {wrap(signature.note_id + signature.value)}\n"
 
 
 def parse_note(note: str) -> Note:
@@ -113,10 +125,21 @@ def parse_note(note: str) -> Note:
         IntegrityError: It is not a signed note.
     """
     text, blank, tail = note.rpartition("\n\n")
-    lines = tail.split("\n")
-    if not blank or _CONTROL.search(note) or lines.pop() or not 0 < len(lines) <= _MAX_SIGNATURES:
+    if not blank or _CONTROL.search(note):
         raise _malformed(repr(note[:60]))
-    return Note(text + "\n", tuple(_signature(line) for line in lines))
+    return Note(text + "\n", parse_signatures(tail))
+
+
+def parse_signatures(lines: str) -> tuple[NoteSignature, ...]:
+    """Take signature lines apart, each ended by a newline; at least one, at most 64.
+
+    Raises:
+        IntegrityError: One of them is not a signature line.
+    """
+    found = lines.split("\n")
+    if found.pop() or not 0 < len(found) <= _MAX_SIGNATURES:
+        raise _malformed(repr(lines[:60]))
+    return tuple(_signature(line) for line in found)
 
 
 def verify_note(note: str, name: str, verifiers: Iterable[Verifier]) -> str:

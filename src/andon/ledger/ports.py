@@ -6,6 +6,7 @@ from typing import Protocol
 from andon.kernel.unit import Unit
 from andon.ledger.memory import Remembered
 from andon.ledger.merkle import Node, Place
+from andon.ledger.witness import Shown
 
 
 class LedgerRows(Protocol):
@@ -46,7 +47,7 @@ class LedgerRows(Protocol):
 
 
 class CheckpointRows(Protocol):
-    """The signed heads of the ledger, one per size."""
+    """The signed heads of the ledger, one per size, each with the cosignature lines that were kept under it."""
 
     def save(self, unit: Unit, size: int, note: str) -> None:
         """Keep the signed head of a size.
@@ -62,6 +63,47 @@ class CheckpointRows(Protocol):
 
     def at(self, size: int) -> str | None:
         """The head of one size, if it was kept."""
+        ...
+
+    def cosign(self, unit: Unit, size: int, line: str) -> None:
+        """Keep a witness's signature line under the head of a size; from then on it is part of that note.
+
+        The same line again changes nothing.
+
+        Raises:
+            IntegrityError: There is no head of this size (`ledger.head-missing`).
+        """
+        ...
+
+    def cosigned(self, above: int) -> Iterator[tuple[int, str]]:
+        """The (size, note) of every head with a cosignature line whose size is greater than `above`, in order."""
+        ...
+
+    def last_cosigned(self) -> int:
+        """The greatest size whose head has a cosignature line; 0 when there is none."""
+        ...
+
+
+class Witness(Protocol):
+    """Somebody outside who sees that the ledger only grows."""
+
+    @property
+    def name(self) -> str:
+        """What the settings call it."""
+        ...
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it signs when it is asked, so that its time is the time now."""
+        ...
+
+    def cosign(self, shown: Shown) -> str:
+        """The signature lines under the head that it is shown; empty from one that keeps heads and signs nothing.
+
+        Raises:
+            WitnessConflictError: It saw the ledger last at another size than the one the proof starts from.
+            AndonError: It cannot be asked, or refuses.
+        """
         ...
 
 

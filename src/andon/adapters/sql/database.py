@@ -22,7 +22,7 @@ from andon.adapters.sql.unit import SqlUnits
 from andon.kernel.errors import AndonError, InputError, UsageError
 from andon.store.errors import StorageError
 
-REVISIONS: Final = ("0001",)
+REVISIONS: Final = ("0001", "0002")
 APPLICATION_ID: Final = int.from_bytes(b"andn")
 
 

@@ -29,8 +29,13 @@ _LEAVES: Final = (
     "SELECT position, leaf FROM ledger_leaves WHERE position >= ? AND position < ? ORDER BY position LIMIT ?"
 )
 _ADD_HEAD: Final = "INSERT INTO checkpoints (size, note) VALUES (?, ?)"
-_NEWEST_HEAD: Final = "SELECT note FROM checkpoints ORDER BY size DESC LIMIT 1"
-_HEAD_AT: Final = "SELECT note FROM checkpoints WHERE size = ?"
+_NEWEST_HEAD: Final = "SELECT note FROM cosigned_checkpoints ORDER BY size DESC LIMIT 1"
+_HEAD_AT: Final = "SELECT note FROM cosigned_checkpoints WHERE size = ?"
+_COSIGN: Final = "INSERT INTO cosignatures (size, line) VALUES (?, ?) ON CONFLICT DO NOTHING"
+_NEXT_COSIGNED: Final = (
+    "SELECT size, note FROM cosigned_checkpoints WHERE size = (SELECT min(size) FROM cosignatures WHERE size > ?)"
+)
+_LAST_COSIGNED: Final = "SELECT coalesce(max(size), 0) FROM cosignatures"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +132,39 @@ class SqlCheckpointRows:
         """The head of one size, if it was kept."""
         with reading(self.engine) as connection:
             return _note(_fetch(connection, _HEAD_AT, size))
+
+    def cosign(self, unit: Unit, size: int, line: str) -> None:
+        """Keep a witness's signature line under the head of a size; from then on it is part of that note.
+
+        Raises:
+            IntegrityError: There is no head of this size (`ledger.head-missing`).
+        """
+        connection = connection_of(unit, self.engine)
+        if not _fetch(connection, _HEAD_AT, size):
+            raise IntegrityError(
+                "ledger.head-missing",
+                "There is no signed head of this size to cosign.",
+                place=f"size {size}",
+                found=line.strip(),
+                fix="Run: andon audit verify",
+            )
+        connection.exec_driver_sql(_COSIGN, (size, line))
+
+    def cosigned(self, above: int) -> Iterator[tuple[int, str]]:
+        """The (size, note) of every head with a cosignature line whose size is greater than `above`, in order."""
+        while True:
+            with reading(self.engine) as connection:
+                rows = _fetch(connection, _NEXT_COSIGNED, above)
+            if not rows:
+                return
+            above, note = rows[0]
+            yield above, note
+
+    def last_cosigned(self) -> int:
+        """The greatest size whose head has a cosignature line; 0 when there is none."""
+        with reading(self.engine) as connection:
+            ((size,),) = _fetch(connection, _LAST_COSIGNED)
+        return int(size)
 
 
 def _paged(

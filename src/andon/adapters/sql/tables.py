@@ -131,3 +131,10 @@ checkpoints: Final = Table(
     Column("size", Integer, primary_key=True),
     Column("note", Text, nullable=False),
 )
+
+cosignatures: Final = Table(
+    "cosignatures",
+    metadata,
+    Column("size", Integer, ForeignKey("checkpoints.size"), primary_key=True),
+    Column("line", Text, primary_key=True),
+)
