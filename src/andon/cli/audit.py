@@ -18,9 +18,10 @@ def verify(folder: Folder = HERE, as_json: AsJson = False) -> None:
     """Check the whole ledger, every statement, every verdict's values, every artefact in use."""
     output = Output(as_json)
     with reported(output):
+        from andon.wiring.ask import ask
         from andon.wiring.calls.auditing import verify_factory
 
-        found = verify_factory(folder, output.progress)
+        found = ask(verify_factory, folder, output.progress)
         for line in found.lines:
             output.say(line)
         output.say(found.tier, style="dim")

@@ -15,9 +15,10 @@ def list_datasets(folder: Folder = HERE, as_json: AsJson = False) -> None:
     """List published datasets with their batches."""
     output = Output(as_json)
     with reported(output):
+        from andon.wiring.ask import ask
         from andon.wiring.calls.datasets import datasets_of
 
-        found = datasets_of(folder)
+        found = ask(datasets_of, folder)
         output.table(["dataset", "batch", "in", "good", "quarantined", "duplicate", "up to"], found.rows)
         output.result(found.to_json())
 
@@ -32,9 +33,10 @@ def quarantine(
     """Show why rows of a contract were set aside, and some of them."""
     output = Output(as_json)
     with reported(output):
+        from andon.wiring.ask import ask
         from andon.wiring.calls.datasets import quarantine_of
 
-        found = quarantine_of(folder, contract, rows)
+        found = ask(quarantine_of, folder, contract, rows)
         output.table(["reason", "rows"], found.reasons)
         output.say()
         output.table(found.columns, found.rows)

@@ -8,9 +8,10 @@ def doctor(folder: Folder = HERE, as_json: AsJson = False) -> None:
     """Check settings, keys, database, store, clock, frameworks and the mathematics library."""
     output = Output(as_json)
     with reported(output):
+        from andon.wiring.ask import ask
         from andon.wiring.calls.health import examine
 
-        found = examine(folder)
+        found = ask(examine, folder)
         output.table(["", "what", "found"], found.rows)
         for line in found.fixes:
             output.say(line, style="bold")

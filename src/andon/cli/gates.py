@@ -16,9 +16,10 @@ def gates(
     """Show verdicts with the measured values they rest on."""
     output = Output(as_json)
     with reported(output):
+        from andon.wiring.ask import ask
         from andon.wiring.calls.verdicts import verdicts_of
 
-        found = verdicts_of(folder, gate)
+        found = ask(verdicts_of, folder, gate)
         for verdict in found.verdicts:
             output.say(verdict.headline)
             output.table(["criterion", "slice", "value", "n", "holds"], verdict.rows)

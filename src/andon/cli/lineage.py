@@ -18,9 +18,10 @@ def lineage(
     """Show what something was made from, down to source rows."""
     output = Output(as_json)
     with reported(output):
+        from andon.wiring.ask import ask
         from andon.wiring.calls.tracing import lineage_of
 
-        found = lineage_of(folder, of)
+        found = ask(lineage_of, folder, of)
         for line in found.lines:
             output.say(line)
         output.result(found.to_json())

@@ -16,9 +16,10 @@ def logs(
     """Show every attempt of a run: stage, how long, how much memory, what came of it."""
     output = Output(as_json)
     with reported(output):
+        from andon.wiring.ask import ask
         from andon.wiring.calls.looking import logs_of
 
-        found = logs_of(folder, run)
+        found = ask(logs_of, folder, run)
         output.say(found.headline)
         output.table(["stage", "attempt", "state", "seconds", "memory", "result"], found.rows)
         for line in found.error:

@@ -12,6 +12,7 @@ from andon.cli import (
     data,
     doctor,
     export,
+    gatekeeper,
     gates,
     init,
     key,
@@ -22,6 +23,7 @@ from andon.cli import (
     release,
     rollback,
     run,
+    runner,
     status,
     up,
 )
@@ -60,6 +62,8 @@ app.command("lineage", rich_help_panel=LOOK)(lineage.lineage)
 app.add_typer(monitor.app, name="monitor", rich_help_panel=LOOK)
 app.add_typer(audit.app, name="audit", rich_help_panel=KEEP)
 app.add_typer(key.app, name="key", rich_help_panel=KEEP)
+app.add_typer(gatekeeper.app, name="gatekeeper", rich_help_panel=KEEP)
+app.command("runner", rich_help_panel=KEEP)(runner.runner)
 app.command("doctor", rich_help_panel=KEEP)(doctor.doctor)
 app.add_typer(export.app, name="export", rich_help_panel=KEEP)
 

@@ -16,9 +16,10 @@ def list_models(folder: Folder = HERE, as_json: AsJson = False) -> None:
     """List the models that were trained, the newest first."""
     output = Output(as_json)
     with reported(output):
+        from andon.wiring.ask import ask
         from andon.wiring.calls.models import models_of
 
-        found = models_of(folder)
+        found = ask(models_of, folder)
         output.table(["model", "name", "format", "gates", "headline"], found.rows)
         output.result(found.to_json())
 
@@ -32,9 +33,10 @@ def show(
     """Show one model: what it was made from, its features, its measurements."""
     output = Output(as_json)
     with reported(output):
+        from andon.wiring.ask import ask
         from andon.wiring.calls.models import model_of
 
-        found = model_of(folder, model)
+        found = ask(model_of, folder, model)
         output.table(["", ""], found.rows)
         output.say()
         output.table(["metric", "slice", "value", "95 % interval", "n"], found.measurements)
@@ -51,8 +53,10 @@ def report(
     """Write the readable report of a model's validation as one HTML page."""
     output = Output(as_json)
     with reported(output):
-        from andon.wiring.calls.models import write_report
+        from andon.wiring.ask import ask
+        from andon.wiring.calls.models import report_of
+        from andon.wiring.calls.pages import write_page
 
-        written = write_report(folder, model, to)
+        written = write_page(to, ask(report_of, folder, model))
         output.say(f"The report is in {written}")
         output.result({"report": str(written)})

@@ -27,14 +27,16 @@ def report(
     """Compare logged predictions with the training's baseline, and with labels where they have come."""
     output = Output(as_json)
     with reported(output):
+        from andon.wiring.ask import ask
         from andon.wiring.calls.monitoring import report_live
 
-        found = report_live(folder, model, target, to)
+        found = ask(report_live, folder, model, target)
         for line in found.lines:
             output.say(line)
         output.table(["column", "rows", "effect", "null share", "unseen share"], found.columns)
         output.say()
         output.table(["metric", "live", "95 % interval", "n", "holdout"], found.metrics)
-        if found.written:
-            output.say(f"The page is in {found.written}")
-        output.result(found.to_json())
+        written = found.write(to) if to else None
+        if written:
+            output.say(f"The page is in {written}")
+        output.result({**found.to_json(), "page": str(written) if written else None})

@@ -4,10 +4,10 @@ from typing import Annotated
 
 import typer
 
-from andon.cli.options import HERE, AsJson, Folder
+from andon.cli.options import HERE, As, AsJson, Folder, Reason
 from andon.cli.output import Output, reported
 
-app = typer.Typer(help="Releases: list, show.", no_args_is_help=True)
+app = typer.Typer(help="Releases: list, show, revoke.", no_args_is_help=True)
 
 
 @app.command("list")
@@ -15,9 +15,10 @@ def list_releases(folder: Folder = HERE, as_json: AsJson = False) -> None:
     """List releases, the newest first, with where they stand."""
     output = Output(as_json)
     with reported(output):
+        from andon.wiring.ask import ask
         from andon.wiring.calls.releases import releases_of
 
-        found = releases_of(folder)
+        found = ask(releases_of, folder)
         output.table(["release", "model", "target", "state", "predecessor"], found.rows)
         output.result(found.to_json())
 
@@ -31,10 +32,28 @@ def show(
     """Show one release: everything it binds, and every statement about it."""
     output = Output(as_json)
     with reported(output):
+        from andon.wiring.ask import ask
         from andon.wiring.calls.releases import release_of
 
-        found = release_of(folder, release)
+        found = ask(release_of, folder, release)
         output.table(["", ""], found.rows)
         output.say()
         output.table(["entry", "time", "statement", "by"], found.statements)
         output.result(found.to_json())
+
+
+@app.command("revoke")
+def revoke(
+    release: Annotated[str, typer.Argument(help="Digest of the release or its beginning.")],
+    reason: Reason,
+    as_: As = "",
+    folder: Folder = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Say that a release must not be loaded any more, anywhere; this is never taken back."""
+    output = Output(as_json)
+    with reported(output):
+        from andon.cli.signing import show_revoked
+        from andon.wiring.calls.revoking import revoke as take_back
+
+        show_revoked(output, take_back(folder, "release", release, person=as_, reason=reason))

@@ -20,9 +20,10 @@ def rollback(
     """Go back to a release that was admitted before: at once, recorded after."""
     output = Output(as_json)
     with reported(output):
+        from andon.wiring.ask import ask
         from andon.wiring.calls.upkeep import roll_back
 
-        done = roll_back(folder, model, target, to=to, reason=reason, person=as_)
+        done = ask(roll_back, folder, model, target, to=to, reason=reason, person=as_)
         output.say(f"{target} answers with {done.release_short} again, {done.flip_ms:.1f} ms after the order.")
         output.say(done.record, style="dim")
         output.result(done.to_json())

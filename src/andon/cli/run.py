@@ -20,9 +20,10 @@ def run(
     """
     output = Output(as_json)
     with reported(output):
+        from andon.wiring.ask import ask
         from andon.wiring.calls.runs import run_line
 
-        result = run_line(folder, subjects or [], as_of=as_of, tell=output.progress)
+        result = ask(run_line, folder, subjects or [], as_of=as_of, tell=output.progress)
         output.table(["run", "subject", "state", "stands at", "waits for"], result.rows())
         for line in result.hints():
             output.say(line)

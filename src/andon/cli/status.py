@@ -8,9 +8,10 @@ def status(folder: Folder = HERE, as_json: AsJson = False) -> None:
     """Show what is published, what runs or waits and for whom, and what each target serves."""
     output = Output(as_json)
     with reported(output):
+        from andon.wiring.ask import ask
         from andon.wiring.calls.looking import status_of
 
-        found = status_of(folder)
+        found = ask(status_of, folder)
         output.say(found.headline)
         output.table(["dataset", "rows", "up to", "version"], found.datasets)
         output.say()

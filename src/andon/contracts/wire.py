@@ -62,10 +62,21 @@ def _read(hint: Any, value: Any, place: str, name: str) -> Any:  # noqa: ANN401 
     if origin is tuple:
         return _read_tuple(hint, value, place, name)
     if origin in (Mapping, dict):
-        return _known(isinstance(value, dict), value, place, "an object")
+        return _read_mapping(hint, value, place)
+    if origin is list:
+        _known(isinstance(value, list), value, place, "a list")
+        return [_read(get_args(hint)[0], item, f"{place}[{index}]", name) for index, item in enumerate(value)]
     if isinstance(hint, type) and is_dataclass(hint):
         return from_json(hint, value, place)
     return _read_scalar(hint, value, place, name)
+
+
+def _read_mapping(hint: Any, value: Any, place: str) -> dict[str, Any]:  # noqa: ANN401  # any annotation, any JSON
+    _known(isinstance(value, dict), value, place, "an object")
+    kind = get_args(hint)[1]
+    if get_origin(kind) in (Union, types.UnionType):
+        return cast("dict[str, Any]", value)  # any JSON, which it is
+    return {key: _read(kind, item, f"{place}.{key}", "") for key, item in value.items()}
 
 
 def _read_union(hint: Any, value: Any, place: str, name: str) -> Any:  # noqa: ANN401  # any annotation, any JSON

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Final
 
 from andon.gates.request import JudgeRequest
-from andon.kernel.errors import AndonError, IntegrityError, UsageError
+from andon.kernel.errors import AndonError, IntegrityError, UsageError, WaitingError
 from andon.runtime import ingest_run, model_run
 from andon.runtime.line import Line
 from andon.runtime.run import Run, RunState
@@ -63,7 +63,8 @@ def first_stage(kind: str) -> str:
 def advance(line: Line, run_id: str, tell: Tell) -> Run:
     """Do the next stage of a run, and record where the run stands then.
 
-    A run that is over stays as it is. A stage that was finished before, by whichever process, is not done again.
+    A run that is over stays as it is. A stage that was finished before, by whichever process, is not done again. A
+    stage for which somebody or something is missing leaves the run waiting where it stands.
 
     Raises:
         AndonError: The stage failed; the run is recorded as failed with the reason.
@@ -82,6 +83,9 @@ def advance(line: Line, run_id: str, tell: Tell) -> Run:
         )
     try:
         moved = step(line, run, tell)
+    except WaitingError as error:
+        moved = replace(run, state="waiting", since_ns=line.clock.now_ns(), waiting_for=f"{error.message} {error.fix}")
+        tell(f"{run.stage}: waits. {error.message}")
     except AndonError as error:
         _save(line, replace(run, state="failed", since_ns=line.clock.now_ns(), error=error.to_json()), run.state)
         raise

@@ -15,17 +15,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from andon.kernel.canonical import Json
 from andon.kernel.clock import SECOND_NS
-from andon.kernel.errors import (
-    AndonError,
-    ConflictError,
-    InputError,
-    IntegrityError,
-    RefusedError,
-    UsageError,
-    WaitingError,
-)
+from andon.kernel.errors import InputError
 from andon.runtime.children import Job, Progress
+from andon.wiring.refusals import refusal_from_json
 
 LOG: Final = "log.txt"
 DONE: Final = "done.json"
@@ -34,10 +28,6 @@ _LAST_LINES: Final = 40
 _LINE_BYTES: Final = 2_000
 _LOG_BYTES: Final = 8 << 20
 _POLL_S: Final = 0.2
-_KINDS: Final[Mapping[str, type[AndonError]]] = {
-    kind.__name__: kind
-    for kind in (UsageError, InputError, IntegrityError, ConflictError, WaitingError, RefusedError, AndonError)
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +170,7 @@ def check_ended(ended: Ended, folder: Path, job: Job) -> int:
         raise _refuse("time-limit", "This took too long and was stopped.", what, found, printed, fix)
     told = _read(folder / ERROR)
     if told:
-        raise _told(told)
+        raise refusal_from_json(told)
     if ended.status < 0:
         name = signal.Signals(-ended.status).name
         fix = "Look at what was printed last."
@@ -205,7 +195,7 @@ def _progress(line: bytes, seconds: float) -> Progress | None:
         return None
 
 
-def _read(path: Path) -> dict[str, object]:
+def _read(path: Path) -> dict[str, Json]:
     """A small JSON object that a child wrote; empty where there is none or it is something else."""
     try:
         with path.open("rb") as file:
@@ -213,13 +203,6 @@ def _read(path: Path) -> dict[str, object]:
     except (OSError, ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
-
-
-def _told(value: Mapping[str, object]) -> AndonError:
-    """The refusal that a child wrote down."""
-    kind = _KINDS.get(str(value.get("kind")), InputError)
-    texts = {name: str(value.get(name, "")) for name in ("place", "found", "fix")}
-    return kind(str(value.get("code", "child.vanished")), str(value.get("message", "")), **texts)
 
 
 def _refuse(what: str, message: str, place: str, found: str, printed: str, fix: str) -> InputError:

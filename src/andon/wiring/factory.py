@@ -27,6 +27,7 @@ from andon.ledger.log import Ledger
 from andon.line.train.environment import capture
 from andon.runtime.children import Children
 from andon.runtime.line import Line, Records
+from andon.wiring.apart_children import ApartChildren
 from andon.wiring.children import LocalChildren, fresh_folder
 from andon.wiring.doors import doors
 from andon.wiring.settings import Settings, load_settings
@@ -132,10 +133,17 @@ def open_factory(folder: Path) -> Iterator[Opened]:
             ledger=ledger,
             gatekeeper=_gatekeeper(settings, database, blobs, ledger, gate_key, clock),
             gate_key=gate_key,
-            children=LocalChildren(settings.spool),
+            children=_children(settings),
         )
     finally:
         database.close()
+
+
+def _children(settings: Settings) -> Children:
+    """Who runs user code: children of this process, or a runner where the gatekeeper has an OS user of its own."""
+    if settings.apart is None:
+        return LocalChildren(settings.spool)
+    return ApartChildren(settings.apart, settings.spool)
 
 
 def _gatekeeper(

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Final
 
 from andon.kernel.errors import InputError, UsageError
+from andon.wiring.apart import Apart, read_apart, socket_path
 
 FILE: Final = "andon.toml"
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 _ID: Final = re.compile(r"[0-9a-f-]{36}")
-_KNOWN: Final = {"factory": {"name", "id"}, "state": {"database", "store"}}
+_KNOWN: Final = {"factory": {"name", "id"}, "state": {"database", "store", "gatekeeper", "serve"}}
+_APART: Final = ("gatekeeper", "people")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,9 @@ class Settings:
         store: Folder of the immutable objects.
         home: Folder outside the factory for keys, the pinned trust root and the verifier's memory.
         person: Who is acting, where a command does not say.
+        gatekeeper: The socket of the gatekeeper who does everything here; `None` where this process is the one.
+        apart: How the gatekeeper listens and who may speak to it, in the folder of one with an OS user of its own.
+        serve: Folder of the servers' own files, where they have an OS user of their own; else they lie in the state.
     """
 
     folder: Path
@@ -37,6 +42,9 @@ class Settings:
     store: Path
     home: Path
     person: str
+    gatekeeper: Path | None = None
+    apart: Apart | None = None
+    serve: Path | None = None
 
     @property
     def code(self) -> Path:
@@ -61,6 +69,10 @@ class Settings:
     def serving(self, target: str) -> Path:
         """Folder that the servers of a target read."""
         return self.database.parent / "serve" / target
+
+    def served(self, target: str) -> Path:
+        """Folder that the servers of a target write: what they say of themselves, and the prediction log."""
+        return self.serving(target) if self.serve is None else self.serve / target
 
 
 def load_settings(folder: Path) -> Settings:
@@ -124,9 +136,9 @@ def _parse(folder: Path) -> Settings:
     except (OSError, ValueError) as error:
         raise _malformed(path, str(error)) from error
     for table, values in tables.items():
-        if table not in _KNOWN or not isinstance(values, dict):
+        if table not in (*_KNOWN, *_APART) or not isinstance(values, dict):
             raise _malformed(path, f"[{table}]")
-        if odd := sorted(set(values) - _KNOWN[table]):
+        if odd := sorted(set(values) - _KNOWN.get(table, set(values))):
             raise _malformed(path, f"{odd[0]!r} in [{table}]")
     factory, state = tables.get("factory", {}), tables.get("state", {})
     name, factory_id = factory.get("name", ""), factory.get("id", "")
@@ -142,13 +154,27 @@ def _parse(folder: Path) -> Settings:
         store=_path(folder, state, "store", ".andon/store"),
         home=home_folder() / f"{name}-{factory_id}",
         person=acting_person(),
+        gatekeeper=socket_path(path, state["gatekeeper"]) if "gatekeeper" in state else None,
+        apart=_apart(path, tables),
+        serve=_path(folder, state, "serve", "") if "serve" in state else None,
     )
+
+
+def _apart(path: Path, tables: dict[str, dict[str, object]]) -> Apart | None:
+    if not set(_APART) & set(tables):
+        return None
+    return read_apart(path, tables.get("gatekeeper", {}), tables.get("people", {}))
 
 
 def home_folder() -> Path:
     """The folder for keys and memory: `ANDON_HOME`, else `~/.andon`."""
     given = os.environ.get("ANDON_HOME")
     return Path(given).resolve() if given else Path.home() / ".andon"
+
+
+def acting_as(person: str) -> None:
+    """Make a person the one who acts in this process and all that it starts."""
+    os.environ["ANDON_AS"] = person
 
 
 def acting_person() -> str:

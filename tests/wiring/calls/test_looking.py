@@ -13,7 +13,8 @@ from andon.line.serve.sealing import seal_table
 from andon.line.serve.succession import first_table
 from andon.wiring.calls.datasets import datasets_of, quarantine_of
 from andon.wiring.calls.looking import logs_of, status_of
-from andon.wiring.calls.models import model_of, models_of, write_report
+from andon.wiring.calls.models import model_of, models_of, report_of
+from andon.wiring.calls.pages import write_page
 from andon.wiring.calls.releases import release_of, releases_of
 from andon.wiring.calls.verdicts import verdicts_of
 from andon.wiring.factory import open_factory
@@ -164,12 +165,12 @@ def test_a_damaged_model_is_shown_as_damaged(released):
 
 def test_the_report_is_written_as_it_was_stored(released, tmp_path):
     digest = models_of(released.folder).digests[0]
-    written = write_report(released.folder, digest[7:15], tmp_path / "report.html")
-    page = written.read_text()
+    stored = report_of(released.folder, digest[7:15])
+    page = write_page(tmp_path / "report.html", stored).read_text()
     assert page.lower().startswith("<!doctype html>")
     assert "<script" not in page
     with pytest.raises(InputError) as refused:
-        write_report(released.folder, digest, tmp_path / "no" / "report.html")
+        write_page(tmp_path / "no" / "report.html", stored)
     assert refused.value.code == "look.not-written"
 
 

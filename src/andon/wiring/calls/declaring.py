@@ -11,8 +11,8 @@ from andon.contracts.wire import from_json, to_json
 from andon.kernel.canonical import Json, dumps, loads
 from andon.kernel.clock import SECOND_NS
 from andon.kernel.digest import Digest
-from andon.kernel.errors import InputError
-from andon.runtime.children import Children, Job
+from andon.kernel.errors import ConflictError, InputError
+from andon.runtime.children import Children, Job, Outcome
 from andon.store.ports import Blobs
 from andon.wiring.children import LocalChildren
 from andon.wiring.settings import Settings, load_settings
@@ -42,9 +42,38 @@ def declare(settings: Settings, children: Children) -> Declaration:
     Raises:
         AndonError: The code cannot be read; the place is file and line.
     """
-    job = Job(verb="declare", factory=settings.code, inputs={}, arguments={}, limit_ns=DECLARE_LIMIT_NS)
-    with children.run(job, lambda _: None) as outcome:
-        declaration = from_json(Declaration, loads((outcome.folder / "declaration.json").read_bytes()))
+    with children.run(_job(settings), lambda _: None) as outcome:
+        return _declared(settings, outcome)
+
+
+def declare_and_keep(settings: Settings, children: Children, blobs: Blobs) -> tuple[Declaration, Digest]:
+    """What the factory's code declares now, kept with all the code: a model can be made again without a repository.
+
+    Raises:
+        AndonError: The code cannot be read; the place is file and line.
+        ConflictError: The code was edited while it was read.
+    """
+    with children.run(_job(settings), lambda _: None) as outcome:
+        declaration = _declared(settings, outcome)
+        for place, path in enumerate(sorted(declaration.code)):
+            found = blobs.put_file(outcome.folder / f"code-{place}").digest
+            if found != declaration.code[path]:
+                raise ConflictError(
+                    "factory.edited",
+                    "The code was edited while it was read.",
+                    place=path,
+                    found=found,
+                    fix="Run again: andon run. It takes the new code from the beginning.",
+                )
+    return declaration, blobs.put([dumps(to_json(declaration))]).digest
+
+
+def _job(settings: Settings) -> Job:
+    return Job(verb="declare", factory=settings.code, inputs={}, arguments={}, limit_ns=DECLARE_LIMIT_NS)
+
+
+def _declared(settings: Settings, outcome: Outcome) -> Declaration:
+    declaration = from_json(Declaration, loads((outcome.folder / "declaration.json").read_bytes()))
     if declaration.factory != settings.name:
         raise InputError(
             "settings.other-factory",
@@ -54,13 +83,6 @@ def declare(settings: Settings, children: Children) -> Declaration:
             fix="Use one name in both.",
         )
     return declaration
-
-
-def keep(declaration: Declaration, settings: Settings, blobs: Blobs) -> Digest:
-    """Keep a declaration and the code it was read from, so that the model can be made again without a repository."""
-    for path in declaration.code:
-        blobs.put_file(settings.folder / path)
-    return blobs.put([dumps(to_json(declaration))]).digest
 
 
 def describe(folder: Path) -> Description:

@@ -106,32 +106,17 @@ def model_of(folder: Path, model: str) -> Model:
     )
 
 
-def write_report(folder: Path, model: str, to: Path) -> Path:
-    """Write the newest readable report about a model to a file.
-
-    Returns:
-        The file that was written.
+def report_of(folder: Path, model: str) -> bytes:
+    """The newest readable report about a model: one HTML page.
 
     Raises:
         UsageError: No model has such a digest, or more than one.
-        InputError: The model has no report yet, or the file cannot be written.
+        InputError: The model has no report yet.
         IntegrityError: The report's bytes are not those that were stored.
     """
     with open_factory(folder) as opened:
         digest = find_artefact(opened, model, "model")
-        page = _page(opened, digest)
-        data = opened.blobs.read(page.sha256)
-    try:
-        to.write_bytes(data)
-    except OSError as error:
-        raise InputError(
-            "look.not-written",
-            "The report cannot be written here.",
-            place=str(to),
-            found=error.strerror or type(error).__name__,
-            fix="Name another file with --to.",
-        ) from error
-    return to.resolve()
+        return opened.blobs.read(_page(opened, digest).sha256)
 
 
 def package_of(opened: Opened, model: Manifest) -> Package:

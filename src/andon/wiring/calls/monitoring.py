@@ -29,6 +29,7 @@ from andon.runtime.tables import open_version, published
 from andon.runtime.validate_stage import BASELINE
 from andon.store.manifest import Manifest
 from andon.wiring.calls.models import package_of
+from andon.wiring.calls.pages import write_page
 from andon.wiring.calls.predictions import Worker, workers_of
 from andon.wiring.calls.showing import interval, moment, number
 from andon.wiring.calls.verdicts import about, measured
@@ -44,12 +45,10 @@ class Live:
     Attributes:
         columns: Column, rows, effect, null share and unseen share beyond training's.
         metrics: Metric, live value, its interval, labelled predictions, the value on the holdout.
-        written: Where the page was written; `None` where none was asked for.
     """
 
     lines: tuple[str, ...]
     report: MonitorReport
-    written: Path | None
 
     @property
     def columns(self) -> list[list[str]]:
@@ -63,21 +62,28 @@ class Live:
 
     def to_json(self) -> dict[str, Json]:
         """The report for programs."""
-        return {"report": self.report.to_json(), "page": str(self.written) if self.written else None}
+        return {"report": self.report.to_json()}
+
+    def write(self, to: Path) -> Path:
+        """Write the report as one HTML page, and give where it is.
+
+        Raises:
+            InputError: The page cannot be written there.
+        """
+        return write_page(to, page(self.report).encode())
 
 
-def report_live(folder: Path, model: str, target: str, to: Path | None) -> Live:
+def report_live(folder: Path, model: str, target: str) -> Live:
     """Compare the logged predictions of the model that a target serves with its training, and with labels.
 
     Args:
         folder: The factory's folder.
         model: The model's name; empty for the only one the target serves.
         target: Where it is served.
-        to: Where to write the page as well.
 
     Raises:
         UsageError: The target serves nothing, or several models and none is named.
-        InputError: Nothing was predicted yet, or the page cannot be written.
+        InputError: Nothing was predicted yet.
         IntegrityError: The log or the baseline is not what was recorded.
     """
     with open_factory(folder) as opened:
@@ -91,7 +97,7 @@ def report_live(folder: Path, model: str, target: str, to: Path | None) -> Live:
         keyed = with_keys(predictions, line.contracts[features.spine])
         joined = _join(line, features, keyed, opened.clock.now_ns())
         report = live_report(subject, predictions, joined, lost=sum(worker.lost() for worker in workers))
-    return Live(_lines(report, target), report, None if to is None else _write(to, page(report)))
+    return Live(_lines(report, target), report)
 
 
 def _model_named(opened: Opened, model: str, target: str) -> str:
@@ -220,17 +226,3 @@ def _metric(one: Measurement, reference: Iterable[Measurement]) -> list[str]:
     name = f"{one.metric} {one.slice}".strip()
     value = number(one.value) if one.value is not None else f"none: {one.problem}"
     return [name, value, interval(one), str(one.n), number(before.value) if before else ""]
-
-
-def _write(to: Path, html: str) -> Path:
-    try:
-        to.write_text(html, encoding="utf-8")
-    except OSError as error:
-        raise InputError(
-            "look.not-written",
-            "The report cannot be written here.",
-            place=str(to),
-            found=error.strerror or type(error).__name__,
-            fix="Name another file with --to.",
-        ) from error
-    return to.resolve()

@@ -25,7 +25,7 @@ from andon.runtime.run import Run, RunKind
 from andon.runtime.steps import Tell
 from andon.runtime.tables import contracts_of_model, open_version, published, published_as_of
 from andon.store.errors import StorageError
-from andon.wiring.calls.declaring import declare, keep
+from andon.wiring.calls.declaring import declare_and_keep
 from andon.wiring.factory import Opened, open_factory
 from andon.wiring.settings import load_settings
 
@@ -68,7 +68,7 @@ class LineResult:
         """What to do next."""
         waiting = [run for run in self.runs if run.state == "waiting"]
         refused = [run for run in self.runs if run.state == "refused"]
-        lines = [f"Next: andon approve {_gate(run)} --as PERSON" for run in waiting]
+        lines = [f"Next: andon approve {_gate(run)} --as PERSON" for run in waiting if run.stage.endswith(" gate")]
         lines += [f"Why: andon gates {_gate(run)}" for run in refused]
         return lines + list(self.questions)
 
@@ -93,9 +93,8 @@ def run_line(folder: Path, subjects: Sequence[str], *, as_of: str, tell: Tell) -
         AndonError: A stage failed; what was finished before is kept.
     """
     with _disk_understood(folder), open_factory(folder) as opened:
-        declaration = declare(opened.settings, opened.children)
+        declaration, digest = declare_and_keep(opened.settings, opened.children, opened.blobs)
         _check_subjects(declaration, subjects)
-        digest = keep(declaration, opened.settings, opened.blobs)
         line = opened.line(declaration)
         orders = _Orders(opened, line, digest, opened.settings.person, as_of)
         runs = [

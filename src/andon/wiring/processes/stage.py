@@ -2,7 +2,7 @@
 
 Every verb writes into the output folder:
 
-* `declare`: `declaration.json`, the factory as data.
+* `declare`: `declaration.json`, the factory as data, and its files of code in order of their paths: `code-0` and so on.
 * `read` (`ReadArguments`): `landed.parquet`, the raw rows as the source gave them.
 * `train` (`TrainArguments`, `fit.parquet` and `tune.parquet` with the features and `label`): `model`, `package.json`,
   `record.json`.
@@ -16,6 +16,7 @@ Then it writes `done.json` beside the folder, or `error.json`.
 
 import json
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -111,9 +112,12 @@ class _Work:
 
 
 def declare(work: _Work) -> None:
-    """Write the factory as data."""
+    """Write the factory as data, and the code that says so: whoever keeps it need not be able to read the folder."""
     factory, folder = work.factory({})
-    (work.out / "declaration.json").write_bytes(dumps(to_json(factory.declaration(folder))))
+    declaration = factory.declaration(folder)
+    (work.out / "declaration.json").write_bytes(dumps(to_json(declaration)))
+    for place, path in enumerate(sorted(declaration.code)):
+        shutil.copyfile(folder / path, work.out / f"code-{place}")
 
 
 def read(work: _Work) -> None:
