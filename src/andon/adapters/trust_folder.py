@@ -1,7 +1,9 @@
 """Trust as files: the versions of the trust root, the fingerprint pinned beside the keys, what was seen of ledgers."""
 
+import fcntl
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from andon.attest.envelope import Envelope, from_json, to_json
@@ -40,13 +42,42 @@ class FolderRoots:
         Raises:
             ConflictError: This version is there already.
         """
-        self._folder.mkdir(parents=True, exist_ok=True)
         path = self._folder / f"root-{version:06d}.json"
-        if path.exists():
+        if not _write_new(path, to_json(envelope)):
             raise ConflictError(
                 "trust.version-exists", "This version is there already.", place=str(path), fix="Ask again."
             )
-        _write(path, to_json(envelope))
+
+    def proposal(self, version: int) -> Envelope | None:
+        """What is proposed as a version and not yet one; `None` where nothing is.
+
+        Raises:
+            AndonError: It cannot be read.
+        """
+        path = self._proposal(version)
+        return from_json(_read(path)) if path.exists() else None
+
+    def propose(self, version: int, envelope: Envelope) -> None:
+        """Keep what is proposed as a version, in place of what was."""
+        _write(self._proposal(version), to_json(envelope))
+
+    def withdraw(self, version: int) -> None:
+        """Forget what is proposed as a version."""
+        self._proposal(version).unlink(missing_ok=True)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep others from changing proposals meanwhile: two people who sign at once must both be heard."""
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle = os.open(self._folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
+
+    def _proposal(self, version: int) -> Path:
+        return self._folder / f"proposed-{version:06d}.json"
 
 
 class HomeFolder:
@@ -144,10 +175,27 @@ def _read(path: Path) -> bytes:
 
 def _write(path: Path, data: bytes) -> None:
     """Replace a file so that a reader, or a crash, sees the old or the new one."""
+    _part(path, data).replace(path)
+
+
+def _write_new(path: Path, data: bytes) -> bool:
+    """Write a file whole, unless there is one of that name; whether it was written."""
+    part = _part(path, data)
+    try:
+        os.link(part, path)
+    except FileExistsError:
+        return False
+    finally:
+        part.unlink()
+    return True
+
+
+def _part(path: Path, data: bytes) -> Path:
+    """The bytes on the disk, under a name that nobody reads."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     part = path.with_name(f".{path.name}.{os.getpid()}")
     with part.open("wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-    part.replace(path)
+    return part
