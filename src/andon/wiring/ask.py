@@ -4,13 +4,14 @@ import base64
 import inspect
 import stat
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Concatenate, Final, ParamSpec, TypeVar, cast, get_type_hints
 
 from andon.contracts.wire import from_json, to_json
 from andon.kernel.canonical import Json
-from andon.kernel.errors import AndonError, RefusedError, UsageError, WaitingError
+from andon.kernel.errors import AndonError, InputError, RefusedError, UsageError, WaitingError
 from andon.wiring.frames import Frames, connect, malformed
 from andon.wiring.refusals import refusal_from_json
 from andon.wiring.settings import load_settings
@@ -44,7 +45,8 @@ def ask(call: Callable[Concatenate[Path, P], R], folder: Path, *args: P.args, **
     tellers = [cast("Tell", value) for value in given.values() if callable(value)]
     arguments = {name: _sent(name, value) for name, value in given.items() if not callable(value)}
     with _connected(socket) as frames:
-        frames.send({"call": call.__name__, "arguments": arguments}, SEND_S)
+        with suppress(InputError):  # who is not heard was refused, and reads why
+            frames.send({"call": call.__name__, "arguments": arguments}, SEND_S)
         answer = _wait(frames, tellers)
     return cast("R", _received(get_type_hints(call)["return"], answer))
 

@@ -10,9 +10,11 @@ from typing import Final
 
 from andon.kernel.errors import InputError, UsageError
 from andon.wiring.apart import Apart, read_apart, socket_path
+from andon.wiring.witness_settings import TABLE as WITNESS
+from andon.wiring.witness_settings import WitnessAt, read_witnesses
 
 FILE: Final = "andon.toml"
-_NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,62}")
+NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 _ID: Final = re.compile(r"[0-9a-f-]{36}")
 _KNOWN: Final = {"factory": {"name", "id"}, "state": {"database", "store", "gatekeeper", "serve"}}
 _APART: Final = ("gatekeeper", "people")
@@ -33,6 +35,7 @@ class Settings:
         gatekeeper: The socket of the gatekeeper who does everything here; `None` where this process is the one.
         apart: How the gatekeeper listens and who may speak to it, in the folder of one with an OS user of its own.
         serve: Folder of the servers' own files, where they have an OS user of their own; else they lie in the state.
+        witnesses: Who is asked to see that the ledger only grows.
     """
 
     folder: Path
@@ -45,6 +48,7 @@ class Settings:
     gatekeeper: Path | None = None
     apart: Apart | None = None
     serve: Path | None = None
+    witnesses: tuple[WitnessAt, ...] = ()
 
     @property
     def code(self) -> Path:
@@ -101,7 +105,7 @@ def write_settings(folder: Path, name: str, factory_id: str) -> Settings:
     Raises:
         UsageError: The name is not one, or the folder already is a factory.
     """
-    if not _NAME.fullmatch(name):
+    if not NAME.fullmatch(name):
         raise UsageError(
             "settings.not-a-name",
             "This is not a name for a factory.",
@@ -135,6 +139,7 @@ def _parse(folder: Path) -> Settings:
         tables = tomllib.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise _malformed(path, str(error)) from error
+    witnesses = read_witnesses(path, tables.pop(WITNESS, []))
     for table, values in tables.items():
         if table not in (*_KNOWN, *_APART) or not isinstance(values, dict):
             raise _malformed(path, f"[{table}]")
@@ -142,7 +147,7 @@ def _parse(folder: Path) -> Settings:
             raise _malformed(path, f"{odd[0]!r} in [{table}]")
     factory, state = tables.get("factory", {}), tables.get("state", {})
     name, factory_id = factory.get("name", ""), factory.get("id", "")
-    if not (isinstance(name, str) and _NAME.fullmatch(name)):
+    if not (isinstance(name, str) and NAME.fullmatch(name)):
         raise _malformed(path, f"name = {name!r}")
     if not (isinstance(factory_id, str) and _ID.fullmatch(factory_id)):
         raise _malformed(path, f"id = {factory_id!r}")
@@ -157,6 +162,7 @@ def _parse(folder: Path) -> Settings:
         gatekeeper=socket_path(path, state["gatekeeper"]) if "gatekeeper" in state else None,
         apart=_apart(path, tables),
         serve=_path(folder, state, "serve", "") if "serve" in state else None,
+        witnesses=witnesses,
     )
 
 
