@@ -1,11 +1,13 @@
 """What a verifier remembers of a ledger, so that an older but validly signed history is refused."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NoReturn
 
 from andon.kernel.errors import IntegrityError
+from andon.ledger.checkpoint import Checkpoint
 from andon.ledger.merkle import EMPTY_ROOT, is_consistent
+from andon.ledger.recovery import Recovery
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,28 @@ def accept(current: Remembered | None, seen: Remembered, proof: Sequence[bytes])
     if not _continues(current, seen, proof):
         _refuse("forked", f"the first {current.size} entries are not the ones seen before")
     return seen
+
+
+def accept_recovered(current: Remembered, seen: Remembered, proof: Sequence[bytes], recovery: Recovery) -> Remembered:
+    """What is remembered from now on, after people decided that what was remembered is lost.
+
+    Args:
+        current: What was remembered.
+        seen: The verified head and the verified trust root now; its ledger holds the recovery, so it is greater than
+            the head that was resumed.
+        proof: The consistency proof from the resumed size to the size seen.
+        recovery: The recovery, with its signatures checked.
+
+    Raises:
+        IntegrityError: The recovery is about something else than what was remembered (`ledger.not-recovered`), or what
+            is seen does not continue the head that it resumes, or the trust root is older.
+    """
+    if not recovery.leads_back(Checkpoint(current.origin, current.size, current.root)):
+        _refuse("not-recovered", f"{current.size} entries were seen, and {recovery.lost.size} were given up")
+    resumed = replace(current, size=recovery.resumed.size, root=recovery.resumed.root)
+    if seen.size == resumed.size:
+        _refuse("not-recovered", f"{seen.size} entries, without the recovery itself")
+    return accept(resumed, seen, proof)
 
 
 def _continues(current: Remembered, seen: Remembered, proof: Sequence[bytes]) -> bool:

@@ -3,7 +3,9 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Protocol
 
+from andon.kernel.signing import Verifier
 from andon.kernel.unit import Unit
+from andon.ledger.checkpoint import Checkpoint
 from andon.ledger.memory import Remembered
 from andon.ledger.merkle import Node, Place
 from andon.ledger.witness import Shown
@@ -104,6 +106,26 @@ class Witness(Protocol):
             WitnessConflictError: It saw the ledger last at another size than the one the proof starts from.
             AndonError: It cannot be asked, or refuses.
         """
+        ...
+
+
+class WitnessStates(Protocol):
+    """What a witness keeps: the ledgers it knows, and the head of each that it cosigned last."""
+
+    def verifiers(self, origin: str) -> Sequence[Verifier]:
+        """The checks of the keys that may sign the heads of a ledger; empty when it is not known here."""
+        ...
+
+    def load(self, origin: str) -> Checkpoint | None:
+        """The head of a ledger that was cosigned last, or None when none was.
+
+        Raises:
+            IntegrityError: Something is there that cannot be read.
+        """
+        ...
+
+    def save(self, origin: str, note: str) -> None:
+        """Remember a head, in place of the one before; it is on the disk when this returns."""
         ...
 
 

@@ -33,6 +33,7 @@ from andon.wiring.doors import doors
 from andon.wiring.settings import Settings, load_settings
 from andon.wiring.targets import ServedTargets
 from andon.wiring.trust import GATEKEEPER, LOG, current_root
+from andon.wiring.witnessing import witnesses_at
 
 ENTROPY_BYTES: Final = 10
 
@@ -114,13 +115,15 @@ def open_factory(folder: Path) -> Iterator[Opened]:
     clock = SystemClock()
     database = open_database(f"sqlite:///{settings.database}")
     try:
+        known = log_verifiers(root, verifier)
         ledger = Ledger(
             rows=database.ledger_rows,
             checkpoints=database.checkpoints,
             signer=load_signer(home.key(LOG)),
             origin=settings.origin,
             clock=clock,
-            verifiers=log_verifiers(root, verifier),
+            verifiers=known,
+            witnesses=witnesses_at(settings.witnesses, tuple(known.values())),
         )
         gate_key = load_signer(home.key(GATEKEEPER))
         blobs = FileBlobs(settings.store)
