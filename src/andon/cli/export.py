@@ -26,9 +26,11 @@ def evidence(
     """Write everything that was said about a release into one zip file, which can be checked without andon."""
     output = Output(as_json)
     with reported(output):
-        from andon.wiring.calls.evidence.exporting import evidence_of
+        from andon.wiring.ask import ask
+        from andon.wiring.calls.evidence.exporting import about_pack, evidence_of
 
-        _write(output, evidence_of(folder, release, whole=whole), out)
+        pack = ask(evidence_of, folder, release, whole=whole)
+        _write(output, pack, about_pack(pack), out)
         output.say("Check it with a verifier that did not come with it: andon export verifier")
 
 
@@ -37,15 +39,16 @@ def verifier(out: Out = None, as_json: AsJson = False) -> None:
     """Write the one file that checks evidence packs; it needs Python and `cryptography` only."""
     output = Output(as_json)
     with reported(output):
-        from andon.wiring.calls.evidence.exporting import verifier_file
+        from andon.wiring.calls.evidence.exporting import about_verifier, verifier_file
 
-        _write(output, verifier_file(), out)
+        data = verifier_file()
+        _write(output, data, about_verifier(data), out)
 
 
-def _write(output: Output, exported: "Exported", out: Path | None) -> None:
+def _write(output: Output, data: bytes, exported: "Exported", out: Path | None) -> None:
     from andon.wiring.calls.evidence.written import write_new
 
-    path = write_new(out or Path(exported.name), exported.data)
+    path = write_new(out or Path(exported.name), data)
     output.say(f"{path}  {exported.digest}")
     for text in exported.says:
         output.say(f"  {text}")

@@ -13,6 +13,7 @@ from andon.kernel.canonical import Json
 from andon.kernel.errors import RefusedError
 from andon.wiring.calls.auditing import verify_factory
 from andon.wiring.calls.datasets import datasets_of, quarantine_of
+from andon.wiring.calls.evidence.exporting import evidence_of
 from andon.wiring.calls.health import examine
 from andon.wiring.calls.looking import logs_of, status_of
 from andon.wiring.calls.models import model_of, models_of, report_of
@@ -31,6 +32,7 @@ PUBLIC: Final[Mapping[str, Callable[..., object]]] = {
         "tuple[types.FunctionType, ...]",
         (
             datasets_of,
+            evidence_of,
             examine,
             lineage_of,
             logs_of,

@@ -1,13 +1,16 @@
 """Exporting evidence: everything that was said about a release, as one zip file; and the file that checks it."""
 
+import io
+import zipfile
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
-from andon.kernel.canonical import Json
+from andon.kernel.canonical import Json, loads
 from andon.kernel.digest import Digest, hex_of, of_bytes
 from andon.wiring.calls.evidence.gathered import gather
+from andon.wiring.calls.evidence.index import INDEX
 from andon.wiring.calls.evidence.pack import make_pack
 from andon.wiring.calls.finding import find_artefact
 from andon.wiring.factory import open_factory
@@ -18,32 +21,27 @@ VERIFIER: Final = "andon_verify.py"
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """A file to hand on.
+    """A file to hand on, and what to know about it.
 
     Attributes:
         name: What to call it, unless somebody says otherwise.
-        data: Its bytes.
-        about: The release; empty for the verifier.
+        digest: The digest of its bytes.
+        about: What it is about: the release; empty for the verifier.
         says: What to know about it, in sentences.
     """
 
     name: str
-    data: bytes
+    digest: Digest
     about: Digest
     says: tuple[str, ...]
 
-    @property
-    def digest(self) -> Digest:
-        """The digest of its bytes."""
-        return of_bytes(self.data)
-
     def to_json(self) -> dict[str, Json]:
         """What was exported, for programs."""
-        return {"release": self.about, "sha256": self.digest, "bytes": len(self.data), "says": list(self.says)}
+        return {"release": self.about, "sha256": self.digest, "says": list(self.says)}
 
 
-def evidence_of(folder: Path, release: str, *, whole: bool = False) -> Exported:
-    """The evidence pack of a release, as the records stand at the newest head of the ledger.
+def evidence_of(folder: Path, release: str, *, whole: bool = False) -> bytes:
+    """The evidence pack of a release: a zip file about the records as they stand at the newest head of the ledger.
 
     Args:
         folder: The factory's folder.
@@ -56,18 +54,31 @@ def evidence_of(folder: Path, release: str, *, whole: bool = False) -> Exported:
         IntegrityError: Something is not what was recorded.
     """
     with open_factory(folder) as opened:
-        digest = find_artefact(opened, release, "release")
-        gathered = gather(opened, digest, whole=whole)
-        data = make_pack(gathered, {"tier": TIER, "means": TIER_MEANS}, opened.gate_key)
+        gathered = gather(opened, find_artefact(opened, release, "release"), whole=whole)
+        return make_pack(gathered, {"tier": TIER, "means": TIER_MEANS}, opened.gate_key)
+
+
+def about_pack(pack: bytes) -> Exported:
+    """What a pack that was just made says of itself; nothing is checked, that is the verifier's work."""
+    with zipfile.ZipFile(io.BytesIO(pack)) as files:
+        index = cast("dict[str, Json]", loads(files.read(INDEX)))
+        means = cast("dict[str, Json]", loads(files.read("tier.json")))["means"]
+        count = sum(path.startswith("statements/") for path in files.namelist())
+    ledger = cast("dict[str, Json]", index["ledger"])
+    release = str(index["release"])
     says = (
-        f"{len(gathered.sealed)} of {gathered.head.size} statements of the ledger, {len(gathered.manifests)} artefacts",
-        f"the release is {gathered.state}",
-        TIER_MEANS,
+        f"{count} of {ledger['size']} statements of the ledger; the release is {index['state']}",
+        str(index["completeness"]),
+        str(means),
     )
-    return Exported(f"evidence-{hex_of(digest)[:12]}.zip", data, digest, says)
+    return Exported(f"evidence-{hex_of(release)[:12]}.zip", of_bytes(pack), release, says)
 
 
-def verifier_file() -> Exported:
+def verifier_file() -> bytes:
     """The one file that checks evidence packs; it needs Python and `cryptography`, and nothing of andon."""
-    data = resources.files("andon.verifier").joinpath(VERIFIER).read_bytes()
-    return Exported(VERIFIER, data, "", ("compare its sha256 with the one of a release of andon that you trust",))
+    return resources.files("andon.verifier").joinpath(VERIFIER).read_bytes()
+
+
+def about_verifier(data: bytes) -> Exported:
+    """What to know about the verifier."""
+    return Exported(VERIFIER, of_bytes(data), "", ("Compare the digest with that of a release of andon you trust.",))

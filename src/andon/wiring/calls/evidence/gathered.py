@@ -1,6 +1,6 @@
 """All that the records of a factory hold about one release, read again from its bytes, at one head of the ledger."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -49,7 +49,8 @@ class Gathered:
 
     Attributes:
         state: Where the release stands: bound, admitted, serving or revoked.
-        heads: Signed heads of the ledger by size; the one that everything is proved under is the greatest.
+        heads: Signed heads of the ledger by size: the greatest, under which everything is proved, and for every
+            statement the first that a witness cosigned after it.
         leaves: Every leaf of the ledger up to the head, in order; empty where there are more than `MOST_LEAVES`.
         sealed: The statements that belong to the release, in the order of the ledger.
         manifests: The release, and everything that it, its model's reports and their baselines were made from.
@@ -123,7 +124,7 @@ def gather(opened: Opened, release: Digest, *, whole: bool) -> Gathered:
         root=root,
         roots=tuple(record.roots.envelopes()),
         head=head,
-        heads={head.size: note},
+        heads={**_cosigned(opened, chosen, head.size), head.size: note},
         leaves=tuple(map(leaf_bytes, entries)) if head.size <= MOST_LEAVES else (),
         last_ns=entries[-1].time_ns,
         sealed=sealed,
@@ -138,9 +139,11 @@ def gather(opened: Opened, release: Digest, *, whole: bool) -> Gathered:
 
 
 def _manifests(opened: Opened, release: Digest) -> dict[Digest, Manifest]:
-    """The release, its lineage, and the other reports on its model, with theirs."""
+    """The release and the one that it followed, with their lineage, and all other reports on these models."""
     records = opened.database.manifests
     found = _lineage(opened, release)
+    before = release_facts(found[release]).predecessor
+    found |= _lineage(opened, before) if before else {}
     for model in [digest for digest, one in found.items() if one.kind == "model"]:
         for user in records.users_of(model):
             if user not in found and records.get(user).kind == "report":
@@ -185,6 +188,19 @@ def _sealed(opened: Opened, entry: Entry, note: str, size: int, verifiers: Mappi
     path = at_once(lambda node: inclusion(entry.index, size, node), opened.ledger.rows.nodes_at)
     said = read_said(envelope, entry, verifiers)
     return Sealed(entry, envelope, said, write_proof(Proof(entry.index, tuple(path), note)))
+
+
+def _cosigned(opened: Opened, chosen: Collection[int], size: int) -> dict[int, str]:
+    """For each of some entries, the first cosigned head that it is under: it says by when a witness had seen it."""
+    waiting = sorted(chosen)
+    found: dict[int, str] = {}
+    for at, note in opened.database.checkpoints.cosigned(0):
+        if not waiting or at > size:
+            break
+        if waiting[0] < at:
+            found[at] = note
+            waiting = [index for index in waiting if index >= at]
+    return found
 
 
 def _training(manifests: Mapping[Digest, Manifest], model: Digest) -> Manifest | None:
