@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test crash check bench clean help curl debian
+.PHONY: demo test crash redteam check bench clean help curl debian peers
 help:            ## what there is
 	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/ -/'
 
@@ -25,6 +25,9 @@ test: $(READY) debian  ## all tests
 crash: $(READY)  ## a run killed at every point of the line, which must go on; make test kills at a few
 	@$(BIN)/python -m pytest -q -n 2 --dist worksteal -m crash
 
+redteam: $(READY)  ## every attack of the catalogue on every tier, then every check switched off in turn
+	@$(BIN)/python tests/redteam/run.py
+
 check: $(READY) curl  ## format, lint, types, import contracts, the map of the house, the examples in the docs
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
@@ -42,6 +45,9 @@ debian:          # SoftHSM stands for a token of metal; where it cannot be insta
 
 bench: $(READY)  ## what governance costs, as ratios to the floor measured in the same run
 	@$(BIN)/python bench/run.py
+
+peers: $(READY)  ## three attacks on MLflow, Dagster and andon, each as installed
+	@$(BIN)/python benchmarks/peers/run.py
 
 clean:           ## remove the environment and everything built
 	rm -rf $(VENV) build dist

@@ -1,8 +1,8 @@
 """The factory that is measured, founded in a fresh folder on generated rows."""
 
-import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,25 +18,30 @@ STEP = timedelta(minutes=25)
 END = BEGIN + STEP * ROWS
 
 
-def found(folder: Path) -> Path:
+def found(folder: Path, change: Callable[[str], str] = str) -> Path:
     """Found the factory below a folder, whose `home` takes the keys.
+
+    Args:
+        folder: Where.
+        change: What becomes of its code.
 
     Returns:
         The factory's folder.
     """
     place = folder / "plant"
     place.mkdir(parents=True)
-    shutil.copy(PLANT / "factory.py", place)
+    (place / "factory.py").write_text(change((PLANT / "factory.py").read_text()))
     orders().write_parquet(place / "orders.parquet")
     andon(place, folder / "home", "init", "plant")
     return place
 
 
-def andon(place: Path, home: Path, *arguments: str) -> str:
-    """Run a command of andon in a factory's folder, and give what it printed."""
+def andon(place: Path, home: Path, *arguments: str, person: str = "", expect: int = 0) -> str:
+    """Run a command of andon in a factory's folder, as a person where one is named, and give what it printed."""
     command = [ANDON, *arguments]
-    done = subprocess.run(command, cwd=place, env=surroundings(home), capture_output=True, text=True, check=False)
-    if done.returncode:
+    environment = surroundings(home) | ({"ANDON_AS": person} if person else {})
+    done = subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode != expect:
         raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
     return done.stdout
 

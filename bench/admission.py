@@ -1,0 +1,219 @@
+"""What it costs to admit a release that rests on twelve statements, to load it from its bundle, and to roll back."""
+
+import os
+import shutil
+import sqlite3
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+
+from made import END, andon, found
+from measured import Result, against, tell
+
+from andon.adapters.keys import Ed25519Signer, verifier
+from andon.gates.request import Receipt
+from andon.kernel.digest import Digest, of_bytes
+from andon.runtime.advance import request_of
+from andon.wiring.factory import Opened, open_factory
+from andon.wiring.served import BundledReleases, serve_folders
+from andon.wiring.serving import flip_back
+from andon.wiring.targets import server_settings
+
+STATEMENTS, ROUNDS = 12, 5
+TARGET = "local"
+ALONE = "checks.target_healthy]"
+WITH_PEOPLE = 'checks.target_healthy, SignOff("operations", people=1, within="5d")]'
+WINDOWS = ((80, ("orders",)), (60, ("orders", "outcomes")), (40, ("orders", "outcomes")))  # days before the end
+WAITS_FOR_PEOPLE = 3
+
+
+@dataclass(frozen=True)
+class Plant:
+    """A factory's folder with that of its keys, and the release that waits for admission there."""
+
+    folder: Path
+    home: Path
+    release: Digest = ""
+
+    def andon(self, *words: str, person: str = "bench", expect: int = 0) -> None:
+        andon(self.folder, self.home, *words, person=person, expect=expect)
+
+    def run(self, *words: str, expect: int = 0) -> None:
+        self.andon("run", *words, "--as-of", END.isoformat(), expect=expect)
+
+    def copied_to(self, path: Path) -> "Plant":
+        shutil.copytree(self.folder, path / "plant")
+        shutil.copytree(self.home, path / "home")
+        return replace(self, folder=path / "plant", home=path / "home")
+
+    @contextmanager
+    def opened(self) -> Iterator[Opened]:
+        os.environ["ANDON_HOME"] = str(self.home)
+        with open_factory(self.folder) as opened:
+            yield opened
+
+
+@dataclass(frozen=True)
+class Admitted:
+    """A factory whose release was admitted just now, and how long that and its parts took, in milliseconds.
+
+    Attributes:
+        admit_ms: The admission.
+        hash_ms: sha256 of the model's bytes.
+        proofs_ms: As many ed25519 checks as the admission rests on statements.
+        entries: How long the ledger is.
+    """
+
+    plant: Plant
+    receipt: Receipt
+    admit_ms: float
+    hash_ms: float
+    proofs_ms: float
+    entries: int
+
+
+def main() -> None:
+    """Take a release to its admission, copy the factory, and admit it once in each copy."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        plant = approved(place / "first")
+        least = min(
+            (admitted(plant.copied_to(place / f"admit-{number}")) for number in range(ROUNDS)),
+            key=lambda one: one.admit_ms,
+        )
+        commit_ms = least_ms(lambda: commit_once(place / "floor.db"))
+        loads = [loaded_ms(least) for _ in range(ROUNDS)]
+        released_again(least.plant)
+        moves = [rolled_back_ms(least.plant.copied_to(place / f"back-{number}")) for number in range(ROUNDS)]
+        flipped, recorded = (min(times) for times in zip(*moves, strict=True))
+    floor_is = f"{STATEMENTS} ed25519 checks and sha256 of the model's bytes."
+    commit_is = "One commit of SQLite that waits for the disk."
+    tell(
+        admission_result(least, commit_ms),
+        against("bundle_load", "ms", min(loads), least.proofs_ms + least.hash_ms, floor_is, note="No database."),
+        against("rollback_flip", "ms", flipped, commit_ms, commit_is, note="The next request is answered so."),
+        against("rollback_record", "ms", recorded, commit_ms, commit_is, note="After the flip."),
+    )
+
+
+def approved(place: Path) -> Plant:
+    """A factory whose release passed every gate and was signed off, and is not admitted yet."""
+    made = found(
+        place, lambda code: code.replace(ALONE, WITH_PEOPLE).replace("    Params,", "    Params,\n    SignOff,")
+    )
+    plant = Plant(made, place / "home")
+    plant.andon("key", "add", "grace", "--role", "operations")
+    for days, sources in WINDOWS:
+        plant.andon("run", *sources, "--as-of", (END - timedelta(days=days)).isoformat())
+    plant.run(expect=WAITS_FOR_PEOPLE)
+    plant.andon("approve", "--reason", "looked at the report", person="grace")
+    with plant.opened() as opened:
+        (run,) = [one for one in opened.database.runs.recent("plant", 100) if one.state == "waiting"]
+        judged = opened.gatekeeper.judge(request_of(opened.line(opened.declaration(run.declaration)), run))
+        assert judged.outcome == "PASSED", judged
+        return replace(plant, release=str(run.facts["release"]))
+
+
+def admitted(plant: Plant) -> Admitted:
+    """Admit the release of a factory that is just opened."""
+    with plant.opened() as opened:
+        begun = time.perf_counter_ns()
+        receipt = opened.gatekeeper.admit(plant.release, TARGET)
+        taken = (time.perf_counter_ns() - begun) / 1e6
+        manifests, record = opened.database.manifests, opened.gatekeeper.keeping.record
+        (model,) = [item.digest for item in manifests.get(plant.release).inputs if item.role == "model"]
+        objects = [opened.blobs.read(item.sha256) for item in manifests.get(model).content]
+        said = record.get(receipt.statement, record.root())
+        relied = said.statement.predicate["relied"]
+        assert isinstance(relied, list | tuple)
+        assert len(relied) == STATEMENTS, len(relied)
+        return Admitted(
+            plant=plant,
+            receipt=receipt,
+            admit_ms=taken,
+            hash_ms=least_ms(lambda: [of_bytes(data) for data in objects]),
+            proofs_ms=least_ms(checks(opened.gate_key)),
+            entries=said.index + 1,
+        )
+
+
+def admission_result(least: Admitted, commit_ms: float) -> Result:
+    """The admission against what it cannot do without."""
+    return against(
+        f"admission_{STATEMENTS}_statements",
+        "ms",
+        least.admit_ms,
+        least.proofs_ms + least.hash_ms + commit_ms,
+        f"{STATEMENTS} ed25519 checks, sha256 of the model's bytes, one commit that waits for the disk.",
+        at_most=round(10 + least.hash_ms, 1),
+        note=f"Wall time over {least.entries} ledger entries; the budget is 10 ms and what hashing takes.",
+    )
+
+
+def loaded_ms(one: Admitted) -> float:
+    """How long a server takes to check a release that it never saw, from its bundle and its bytes."""
+    with one.plant.opened() as opened:
+        settings = server_settings(opened.settings, TARGET)
+        if not serve_folders(Path(settings.folder)):
+            (run,) = opened.database.runs.recent("plant", 1)
+            opened.line(opened.declaration(run.declaration)).targets.promote(one.receipt)
+    (folder,) = serve_folders(Path(settings.folder))
+    begun = time.perf_counter_ns()
+    BundledReleases(folder, settings).load(one.plant.release)
+    return (time.perf_counter_ns() - begun) / 1e6
+
+
+def released_again(plant: Plant) -> None:
+    """Release a second version, so that there is something to go back from."""
+    path = plant.folder / "factory.py"
+    path.write_text(path.read_text().replace("leaves: int = 15", "leaves: int = 12"))
+    plant.run("late", expect=WAITS_FOR_PEOPLE)
+    plant.andon("approve", "--reason", "looked at the report", person="grace")
+    plant.run("late")
+
+
+def rolled_back_ms(plant: Plant) -> tuple[float, float]:
+    """How long it takes until the release before answers the next request, and then to record that."""
+    with plant.opened() as opened:
+        settings = server_settings(opened.settings, TARGET)
+        begun = time.perf_counter_ns()
+        moved = flip_back(settings, "late")
+        flipped = time.perf_counter_ns()
+        assert moved.release == plant.release, moved
+        opened.gatekeeper.rollback(target=TARGET, to=moved.release, by="grace", reason="measured")
+        return (flipped - begun) / 1e6, (time.perf_counter_ns() - flipped) / 1e6
+
+
+def checks(signer: Ed25519Signer) -> Callable[[], object]:
+    """As many checks of different signatures as the admission rests on statements."""
+    check = verifier(signer.public)
+    signed = [(data, signer.sign(data)) for data in (b"%d" % number * 1000 for number in range(STATEMENTS))]
+    return lambda: [check.verify(data, signature) for data, signature in signed]
+
+
+def commit_once(path: Path) -> None:
+    """As durably as the control database does, on a connection that was just opened."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("CREATE TABLE IF NOT EXISTS done (what TEXT)")
+        connection.execute("INSERT INTO done VALUES ('one')")
+        connection.commit()
+
+
+def least_ms(work: Callable[[], object]) -> float:
+    """The least wall time of some rounds, in milliseconds."""
+    least = float("inf")
+    for _ in range(ROUNDS):
+        begun = time.perf_counter_ns()
+        work()
+        least = min(least, (time.perf_counter_ns() - begun) / 1e6)
+    return least
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,145 @@
+"""Three attacks on each of three tools, run as they are installed: whether a gate binds is observed, not claimed.
+
+Each attack is a script that runs with its tool's own Python and says last either `SUCCEEDED: ...` or `REFUSED ...`.
+"""
+
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from parcels import write_parcels
+
+HERE = Path(__file__).parent
+BUILD = HERE.parent.parent / "build" / "peers"
+RESULT = BUILD / "result.json"
+TOOLS = ("mlflow", "dagster", "andon")
+ATTACKS = {
+    "swap_bytes": "swap the model's bytes after the gate passed",
+    "deploy_alone": "run only the deploy step again",
+    "own_model": "approve one's own model",
+}
+LIMIT_S = 900
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one attack.
+
+    Attributes:
+        succeeded: Whether it got through; `None` where the attack did not run to its end.
+        words: What the script said last.
+        said: All that it said.
+    """
+
+    tool: str
+    version: str
+    attack: str
+    succeeded: bool | None
+    words: str
+    said: tuple[str, ...]
+    seconds: float
+
+
+def main(tools: list[str]) -> int:
+    """Run the attacks on all tools, or on those that are named; print a table and keep what was found."""
+    outcomes = list(attacked(tools or list(TOOLS)))
+    print("\n" + "\n".join(table(outcomes)))
+    RESULT.write_text(json.dumps(kept(outcomes), indent=1) + "\n")
+    print(f"\nwritten to {RESULT.relative_to(BUILD.parent.parent)}")
+    return 1 if any(one.succeeded is None for one in outcomes) else 0
+
+
+def attacked(tools: list[str]) -> Iterator[Outcome]:
+    """The outcome of each attack, shown while it goes on."""
+    for tool in tools:
+        python = interpreter(tool)
+        for attack, meaning in ATTACKS.items():
+            print(f"\n{tool}: {meaning}", flush=True)
+            outcome = attack_with(python, tool, attack)
+            print("".join(f"  {line}\n" for line in outcome.said), end="", flush=True)
+            yield outcome
+
+
+def interpreter(tool: str) -> Path:
+    """The Python of a tool: andon's is this one, the others get an environment of their own from pinned versions."""
+    if tool == "andon":
+        return Path(sys.executable)
+    place, pinned = BUILD / tool, HERE / tool / "requirements.txt"
+    python, ready = place / "bin" / "python", place / ".ready"
+    digest = hashlib.sha256(pinned.read_bytes()).hexdigest()
+    if not ready.exists() or ready.read_text() != digest:
+        print(f"{tool}: setting up {place.relative_to(BUILD.parent.parent)}; this takes a minute or two", flush=True)
+        subprocess.run([sys.executable, "-m", "venv", "--clear", str(place)], check=True)
+        command = [str(python), "-m", "pip", "install", "-qq", "--disable-pip-version-check", "-r", str(pinned)]
+        subprocess.run(command, check=True)
+        ready.write_text(digest)
+    return python
+
+
+def attack_with(python: Path, tool: str, attack: str) -> Outcome:
+    """Run one attack in an empty folder that holds nothing but the rows."""
+    work = BUILD / "work" / f"{tool}-{attack}"
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    write_parcels(work / "parcels.csv")
+    begun = time.monotonic()
+    try:
+        done = subprocess.run(
+            [str(python), "-W", "ignore", str(HERE / tool / f"{attack}.py"), str(work)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=LIMIT_S,
+        )
+        said = tuple(line for line in done.stdout.splitlines() if line.strip())
+    except subprocess.TimeoutExpired:
+        said = (f"not finished within {LIMIT_S} s",)
+    return outcome_of(tool, attack, said, time.monotonic() - begun)
+
+
+def outcome_of(tool: str, attack: str, said: tuple[str, ...], seconds: float) -> Outcome:
+    """What the last words of a script mean; anything else than the two verdicts is no outcome."""
+    last = said[-1] if said else ""
+    verdict = re.fullmatch(r"(SUCCEEDED|REFUSED)\b:? ?(.*)", last)
+    version = next((line.removeprefix("version: ") for line in said if line.startswith("version: ")), tool)
+    succeeded = None if verdict is None else verdict[1] == "SUCCEEDED"
+    return Outcome(tool, version, attack, succeeded, last, said, round(seconds, 1))
+
+
+def table(outcomes: list[Outcome]) -> list[str]:
+    """A row for each attack, a column for each tool."""
+    versions = list(dict.fromkeys(one.version for one in outcomes))
+    lines = ["| attack | " + " | ".join(versions) + " |", "|---|" + "---|" * len(versions)]
+    for attack, meaning in ATTACKS.items():
+        cells = [
+            cell(one) for version in versions for one in outcomes if (one.attack, one.version) == (attack, version)
+        ]
+        lines.append(f"| {meaning} | " + " | ".join(cells) + " |")
+    return lines
+
+
+def cell(outcome: Outcome) -> str:
+    """The outcome in a word, and where it was refused with which code."""
+    if outcome.succeeded is None:
+        return "not run to its end"
+    code = re.match(r"REFUSED ([a-z]+\.[a-z-]+)", outcome.words)
+    return "succeeds" if outcome.succeeded else f"refused, `{code[1]}`" if code else "refused"
+
+
+def kept(outcomes: list[Outcome]) -> dict[str, object]:
+    """What was found, for programs."""
+    day = datetime.now(UTC).date().isoformat()
+    return {"date": day, "table": table(outcomes), "outcomes": [asdict(one) for one in outcomes]}
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
