@@ -1,0 +1,87 @@
+"""Executes some attacks in a process of its own, on grounds that were made before, and tells what came of each."""
+
+import builtins
+import json
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def ground_in(moments: Path, whole: Path | None) -> Iterator[object]:
+    """Fresh copies of the worlds at `moments`, and of the factory at `whole`."""
+    from tests.factories.place import Place
+    from tests.gates.world import World
+    from tests.hostile.whole import Whole
+    from tests.redteam.catalogue import Ground
+
+    opened: list[World] = []
+    with tempfile.TemporaryDirectory(prefix="redteam-") as folder:
+        base = Path(folder)
+
+        def at(moment: str) -> World:
+            path = base / f"world-{len(opened)}"
+            shutil.copytree(moments / moment, path)
+            opened.append(World(path))
+            return opened[-1]
+
+        def the_whole() -> Whole:
+            assert whole is not None
+            place = Place(whole / "parcels", whole / "home").copied_to(base / "whole")
+            os.environ |= {"ANDON_HOME": str(place.home), "ANDON_AS": "ada"}
+            return Whole(place, Place(whole / "earlier" / "parcels", whole / "earlier" / "home"))
+
+        (base / "attacker").mkdir()
+        try:
+            yield Ground(at, the_whole, base / "attacker")
+        finally:
+            for world in opened:
+                world.database.close()
+
+
+def make_moments(folder: Path) -> None:
+    """The worlds that attacks begin with, as folders."""
+    from tests.gates.world import moments_in
+
+    for world in moments_in(folder).values():
+        (world.path / "state.json").write_text(json.dumps({"made": vars(world.made), "now": world.clock.now}))
+        world.database.close()
+
+
+def execute(act: Callable[[object], object], moments: Path, whole: Path | None) -> dict[str, object]:
+    """What came of one attack: what was reached, which refusals were met, and whether something broke."""
+    began = time.monotonic()
+    try:
+        with ground_in(moments, whole) as ground:
+            tried = act(ground)
+        told = {"reached": list(tried.reached), "codes": list(tried.codes), "broke": ""}  # type: ignore[attr-defined]
+    except Exception as error:  # noqa: BLE001  # whatever breaks is what came of it
+        told = {"reached": [], "codes": [], "broke": f"{type(error).__name__}: {error}"[:200]}
+    return told | {"seconds": round(time.monotonic() - began, 2)}
+
+
+def main() -> None:
+    """Read `{"moments", "whole", "attacks", "stop"}`, execute, and print one line of JSON for each attack."""
+    asked = json.loads(sys.argv[1])
+    seen: set[str] = set()
+    vars(builtins)["__redteam_seen__"] = seen.add
+    from tests.redteam.catalogue import everything
+
+    known = {one.number: one for one in everything()}
+    whole = Path(asked["whole"]) if asked.get("whole") else None
+    for number in asked["attacks"]:
+        seen.clear()
+        told = execute(known[number].act, Path(asked["moments"]), whole)
+        sys.stdout.write(json.dumps({"number": number, "seen": sorted(seen), **told}) + "\n")
+        sys.stdout.flush()
+        if asked.get("stop") and told["reached"]:
+            break
+
+
+if __name__ == "__main__":
+    main()
