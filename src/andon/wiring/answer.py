@@ -20,6 +20,7 @@ from andon.wiring.calls.models import model_of, models_of, report_of
 from andon.wiring.calls.monitoring import report_live
 from andon.wiring.calls.people import people_of
 from andon.wiring.calls.releases import release_of, releases_of
+from andon.wiring.calls.rotation import hand_in_root, propose_root, trust_chain, withdraw_root
 from andon.wiring.calls.runs import run_line
 from andon.wiring.calls.tracing import lineage_of
 from andon.wiring.calls.upkeep import roll_back
@@ -34,11 +35,13 @@ PUBLIC: Final[Mapping[str, Callable[..., object]]] = {
             datasets_of,
             evidence_of,
             examine,
+            hand_in_root,
             lineage_of,
             logs_of,
             model_of,
             models_of,
             people_of,
+            propose_root,
             quarantine_of,
             release_of,
             releases_of,
@@ -47,8 +50,10 @@ PUBLIC: Final[Mapping[str, Callable[..., object]]] = {
             roll_back,
             run_line,
             status_of,
+            trust_chain,
             verdicts_of,
             verify_factory,
+            withdraw_root,
         ),
     )
 }
