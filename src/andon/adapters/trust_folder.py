@@ -59,7 +59,7 @@ class FolderRoots:
 
     def propose(self, version: int, envelope: Envelope) -> None:
         """Keep what is proposed as a version, in place of what was."""
-        _write(self._proposal(version), to_json(envelope))
+        replace_file(self._proposal(version), to_json(envelope))
 
     def withdraw(self, version: int) -> None:
         """Forget what is proposed as a version."""
@@ -106,7 +106,7 @@ class HomeFolder:
             raise ConflictError(
                 "trust.pinned", "Another trust root is pinned here.", place=str(path), fix="Use another ANDON_HOME."
             )
-        _write(path, fingerprint.encode())
+        replace_file(path, fingerprint.encode())
 
     def pinned(self) -> Digest:
         """The fingerprint of the first trust root.
@@ -157,7 +157,7 @@ class HomeFolder:
             "root": wrap(remembered.root),
             "root_version": str(remembered.root_version),
         }
-        _write(self._folder / "remembered.json", dumps(value))
+        replace_file(self._folder / "remembered.json", dumps(value))
 
 
 def _read(path: Path) -> bytes:
@@ -173,7 +173,7 @@ def _read(path: Path) -> bytes:
         ) from error
 
 
-def _write(path: Path, data: bytes) -> None:
+def replace_file(path: Path, data: bytes) -> None:
     """Replace a file so that a reader, or a crash, sees the old or the new one."""
     _part(path, data).replace(path)
 

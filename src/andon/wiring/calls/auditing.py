@@ -11,6 +11,7 @@ from andon.kernel.canonical import Json
 from andon.kernel.errors import AndonError
 from andon.line.serve.records import read_batch
 from andon.wiring.calls.predictions import Worker, workers_of
+from andon.wiring.calls.recovering import read_recoveries
 from andon.wiring.factory import open_factory
 from andon.wiring.serving_audit import read_memory, read_serving
 from andon.wiring.trust import TIER_MEANS
@@ -56,7 +57,7 @@ def verify_factory(folder: Path, progress: Callable[[str], None]) -> Audited:
     """
     with open_factory(folder) as opened:
         progress("reading the ledger, every statement, every verdict, every artefact")
-        found = [*read_memory(opened), *verify_everything(opened.gatekeeper.keeping)]
+        found = [*read_memory(opened), *verify_everything(opened.gatekeeper.keeping), *read_recoveries(opened)]
         progress("reading what targets answer with")
         found += read_serving(opened)
         progress("reading the prediction log")

@@ -1,0 +1,235 @@
+"""Witnesses as the command line asks for them: being one, asking them, and letting one go back."""
+
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from andon.adapters.keys import verifier
+from andon.adapters.witness.sink import put_recovery
+from andon.attest.envelope import Envelope, from_json
+from andon.attest.recovery import RecoveryClaim, read_recovery
+from andon.attest.statement import PAYLOAD_TYPE, from_bytes
+from andon.attest.trust_root import LOG_ROLE
+from andon.attest.witness_keys import witness_keys
+from andon.kernel.canonical import Json
+from andon.kernel.clock import iso
+from andon.kernel.errors import AndonError, InputError, UsageError
+from andon.ledger.note import note_key
+from andon.wiring.factory import open_factory
+from andon.wiring.trust import current_root
+from andon.wiring.witnessing import SinkRead, cosign_sink, desk_of, witness_folder
+
+BACKLOG: Final = 64
+_PORT: Final = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A ledger that a witness knows.
+
+    Attributes:
+        origin: Its name.
+        size: How many entries its head had that was cosigned last; 0 when none was.
+        root: The root of that head, in hex; empty when there is none.
+    """
+
+    origin: str
+    size: int
+    root: str
+
+    def to_json(self) -> dict[str, Json]:
+        """The ledger for programs."""
+        return {"origin": self.origin, "size": self.size, "root": self.root}
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a factory's ledger stands with its witnesses.
+
+    Attributes:
+        origin: The ledger's name.
+        keys: The keys of the ledger, as witnesses take them.
+        size: How many entries its newest head has.
+        rows: Each witness: name, where it is asked, what came of it.
+        counted: How many different witnesses of the trust root cosigned that head.
+        entitled: How many the trust root names.
+    """
+
+    origin: str
+    keys: tuple[str, ...]
+    size: int
+    rows: tuple[tuple[str, str, str], ...]
+    counted: int
+    entitled: int
+
+    def to_json(self) -> dict[str, Json]:
+        """The standing for programs."""
+        return {
+            "origin": self.origin,
+            "keys": list(self.keys),
+            "size": self.size,
+            "witnesses": [{"name": name, "url": url, "found": found} for name, url, found in self.rows],
+            "counted": self.counted,
+            "entitled": self.entitled,
+        }
+
+
+def standing_of(folder: Path) -> Standing:
+    """Ask every witness of a factory for its newest head, and say what came of it.
+
+    Raises:
+        AndonError: There is no factory, or its ledger has no entries or does not hold.
+    """
+    with open_factory(folder) as opened:
+        root = current_root(opened.settings)
+        keys = witness_keys(root, verifier)
+        found = opened.ledger.witnessed(opened.database.units, keys)
+        failures = dict(found.failures)
+        told = [(one.name, one.url, _told(failures.get(one.name))) for one in opened.settings.witnesses]
+        log = [one.keys for one in root.principals if any(held.role == LOG_ROLE for held in one.roles)]
+        return Standing(
+            origin=opened.settings.origin,
+            keys=tuple(note_key(opened.settings.origin, key.public) for keys_ in log for key in keys_),
+            size=found.head.size,
+            rows=(*told, *((name, "", f"cosigned at {iso(at)}") for name, at in sorted(found.times.items()))),
+            counted=len(found.times),
+            entitled=len({key.name for key in keys}),
+        )
+
+
+def _told(failure: AndonError | None) -> str:
+    return "answered" if failure is None else f"{failure.code}: {failure.found or failure.message}"
+
+
+def seen_by(folder: Path) -> list[Seen]:
+    """The ledgers that the witness of a folder knows, and how far it saw each.
+
+    Raises:
+        AndonError: There is no witness, or what it remembers cannot be read.
+    """
+    kept = witness_folder(folder)
+    kept.name()
+    heads = [(origin, kept.load(origin)) for origin in kept.origins()]
+    return [Seen(origin, head.size if head else 0, head.root.hex() if head else "") for origin, head in heads]
+
+
+def know_log(folder: Path, origin: str, key: str) -> None:
+    """Let the witness of a folder know a ledger, or a further key of it.
+
+    Raises:
+        AndonError: There is no witness, or the key is none of this ledger.
+    """
+    kept = witness_folder(folder)
+    kept.name()
+    kept.add_log(origin, key)
+
+
+def serve(folder: Path, listen: str, on_ready: Callable[[str], None]) -> None:
+    """Be the witness of a folder, over HTTP, until told to end.
+
+    Args:
+        folder: The witness's folder.
+        listen: `HOST:PORT`; port 0 for any that is free.
+        on_ready: Called with the URL once it answers.
+
+    Raises:
+        UsageError: The address is none, or cannot be had.
+        ConflictError: Another process is this witness.
+    """
+    from andon.adapters.asgi.witness import serve_witness  # noqa: PLC0415  # only who serves loads a web server
+
+    kept = witness_folder(folder)
+    with kept.writing():
+        desk = desk_of(kept)
+        with _listener(listen) as listener:
+            host, port = listener.getsockname()[:2]
+            shown = f"[{host}]" if ":" in host else host
+            serve_witness(desk.answer, listener, lambda: on_ready(f"http://{shown}:{port}"))
+
+
+def cosign_heads(folder: Path, sink: Path) -> list[SinkRead]:
+    """Cosign, once, the newest head that each known ledger left in a sink.
+
+    Raises:
+        AndonError: There is no witness, or another process is it.
+    """
+    kept = witness_folder(folder)
+    with kept.writing():
+        return cosign_sink(kept, desk_of(kept), sink)
+
+
+def keep_cosigning(folder: Path, sink: Path, every_s: float, tell: Callable[[SinkRead], None]) -> None:
+    """Cosign what ledgers leave in a sink until told to end; what changed is told.
+
+    Raises:
+        AndonError: There is no witness, or another process is it.
+    """
+    kept = witness_folder(folder)
+    told: dict[str, str] = {}
+    with kept.writing():
+        desk = desk_of(kept)
+        while True:
+            for one in cosign_sink(kept, desk, sink):
+                what = f"{one.size} {one.refusal.code if one.refusal else ''}"
+                if told.get(one.origin) != what:
+                    told[one.origin] = what
+                    tell(one)
+            time.sleep(every_s)
+
+
+def recover_witness(folder: Path, file: Path, sink: Path | None) -> Seen:
+    """Let the witness of a folder go back with a ledger that was restored; its operator's decision.
+
+    Args:
+        folder: The witness's folder.
+        file: The recovery, as people signed it.
+        sink: The folder in which the ledger leaves its heads, where it does.
+
+    Raises:
+        AndonError: The file is no recovery, or not about the head that this witness cosigned last.
+    """
+    claim = _claim(file)
+    kept = witness_folder(folder)
+    with kept.writing():
+        resumed = desk_of(kept).recover(claim.recovery, claim.note)
+    if sink:
+        put_recovery(sink, claim.note)
+    return Seen(resumed.origin, resumed.size, resumed.root.hex())
+
+
+def _claim(file: Path) -> RecoveryClaim:
+    try:
+        envelope: Envelope = from_json(file.read_bytes())
+    except OSError as error:
+        raise InputError(
+            "witness.unreadable", "This file cannot be read.", place=str(file), found=str(error), fix="Check the path."
+        ) from error
+    if envelope.payload_type != PAYLOAD_TYPE:
+        raise UsageError(
+            "witness.no-recovery",
+            "This is not a recovery.",
+            place=str(file),
+            found=envelope.payload_type,
+            fix="Bring the file that andon audit recover wrote.",
+        )
+    return read_recovery(from_bytes(envelope.payload))
+
+
+def _listener(listen: str) -> socket.socket:
+    host, _, port = listen.rpartition(":")
+    if not host or not port.isdecimal() or int(port) >= _PORT:
+        raise UsageError(
+            "witness.not-an-address", "This is not an address.", found=repr(listen), fix="Write --listen 127.0.0.1:7890"
+        )
+    try:
+        return socket.create_server((host.strip("[]"), int(port)), backlog=BACKLOG, reuse_port=False)
+    except OSError as error:
+        raise UsageError(
+            "witness.no-address",
+            "This address cannot be had.",
+            found=f"{listen}: {error}",
+            fix="Choose another with --listen HOST:PORT",
+        ) from error
