@@ -52,6 +52,7 @@ class ServerSettings:
 
     Attributes:
         folder: The target's folder, with one serve folder a model.
+        own: Folder that the servers write, where they have an OS user of their own; empty where it is the same.
         store: Folder of the immutable objects.
         trust: Folder of the trust root's versions.
         fingerprint: Of the first trust root, pinned.
@@ -71,6 +72,25 @@ class ServerSettings:
     host: str = "127.0.0.1"
     port: int = 0
     workers: int = 2
+    own: str = ""
+
+    @property
+    def written(self) -> Path:
+        """The folder that the servers write."""
+        return Path(self.own or self.folder)
+
+    @property
+    def is_apart(self) -> bool:
+        """Whether the servers have an OS user of their own."""
+        return bool(self.own)
+
+    def serve_folder(self, model: str) -> ServeFolder:
+        """The serve folder of a model."""
+        return ServeFolder(Path(self.folder) / model, Path(self.own) / model if self.own else None)
+
+    def serve_folders(self) -> list[ServeFolder]:
+        """The serve folders of all models that were ever promoted to the target."""
+        return serve_folders(Path(self.folder), Path(self.own) if self.own else None)
 
 
 def write_server_settings(settings: ServerSettings, path: Path) -> None:
@@ -218,9 +238,14 @@ def opener_of(settings: ServerSettings) -> OpenTable:
     return table_opener(root_of(settings), verifier)
 
 
-def serve_folders(folder: Path) -> list[ServeFolder]:
-    """The serve folders of a target: one for each model that was ever promoted to it."""
-    return [ServeFolder(path.parent) for path in sorted(folder.glob("*/cell"))]
+def serve_folders(folder: Path, own: Path | None = None) -> list[ServeFolder]:
+    """The serve folders of a target: one for each model that was ever promoted to it.
+
+    Args:
+        folder: The target's folder.
+        own: Folder that its servers write, where they have an OS user of their own.
+    """
+    return [ServeFolder(path.parent, own / path.parent.name if own else None) for path in sorted(folder.glob("*/cell"))]
 
 
 class Worker:
@@ -242,7 +267,7 @@ class Worker:
         self._upkeeps: dict[str, Upkeep] = {}
         self._steps = 0
         self.routes: dict[str, Route] = {}
-        self.metrics = Metrics(name, Path(settings.folder) / "metrics")
+        self.metrics = Metrics(name, settings.written / "metrics")
 
     def step(self) -> None:
         """Follow routes, write logs and leave counts, once; take up models that were promoted for the first time."""
@@ -267,14 +292,14 @@ class Worker:
         self._held.close()
 
     def _look(self) -> None:
-        for folder in serve_folders(Path(self._settings.folder)):
+        for folder in self._settings.serve_folders():
             model = folder.root.name
             if model in self.routes:
                 continue
-            folder.make()
+            folder.make_own()
             # Its lock says that it lives: a promotion waits for it from now on. A predecessor of the same name may
             # still be answering what it began.
-            if self._held.enter_context(hold(folder.workers / f"{self._name}.lock")):
+            if self._held.enter_context(hold(folder.workers / f"{self._name}.lock", 0o640)):
                 route = _route(folder, self._settings, self._name, self._root)
                 self._upkeeps[model] = Upkeep(folder, self._name, route)
                 self._upkeeps[model].step()
@@ -290,7 +315,6 @@ def _entropy() -> Iterator[bytes]:
 
 def _route(folder: ServeFolder, settings: ServerSettings, name: str, root: TrustRoot) -> Route:
     clock = SystemClock()
-    folder.make()
     preparer = Preparer(StoredTables(Path(settings.store)), Point)
     sources = Sources(
         releases=BundledReleases(folder, settings),

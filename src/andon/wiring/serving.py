@@ -30,7 +30,6 @@ from andon.wiring.served import (
     bundle_path,
     opener_of,
     root_of,
-    serve_folders,
     write_server_settings,
 )
 
@@ -61,7 +60,7 @@ def start(settings: ServerSettings) -> ServerStatus:
         UsageError: The address may not be used (`serve.not-loopback`, `serve.port-taken`), or the server did not come
             up; its last words say why.
     """
-    folder = Path(settings.folder)
+    folder = settings.written
     if is_held(folder / "server.lock"):
         return status(settings)
     listen(settings.host, settings.port).close()  # what cannot work is said at once, not in the server's log
@@ -93,7 +92,7 @@ def stop(settings: ServerSettings, wait_s: float = 30.0) -> bool:
     Raises:
         UsageError: It does not end (`serve.not-stopped`).
     """
-    folder = Path(settings.folder)
+    folder = settings.written
     if not is_held(folder / "server.lock"):
         return False
     pid = status(settings).pid
@@ -115,11 +114,11 @@ def stop(settings: ServerSettings, wait_s: float = 30.0) -> bool:
 
 def status(settings: ServerSettings) -> ServerStatus:
     """How a server is, from the files that it and its workers leave; needs neither of them."""
-    folder = Path(settings.folder)
+    folder = settings.written
     said = _read(folder / "server.json") if is_held(folder / "server.lock") else {}
     models = {
         one.root.name: tuple(_read(path) for path in sorted(one.workers.glob("*.json")))
-        for one in serve_folders(folder)
+        for one in settings.serve_folders()
     }
     pid = said.get("pid", 0)
     return ServerStatus(bool(said), pid if isinstance(pid, int) else 0, str(said.get("url", "")), models)
@@ -134,7 +133,7 @@ def promote_release(settings: ServerSettings, receipt: Receipt, gate_key: Signer
         RefusedError: A worker cannot load it; the release before goes on answering.
         AndonError: The release may not be served, or the route is being changed.
     """
-    folder = ServeFolder(Path(settings.folder) / receipt.model_name)
+    folder = settings.serve_folder(receipt.model_name)
     folder.make()
     bundle = FileBlobs(Path(settings.store)).read(receipt.bundle)
     path = bundle_path(folder, receipt.release)
@@ -170,7 +169,7 @@ def flip_back(settings: ServerSettings, model_name: str, release: Digest = "") -
         RefusedError: The routing table does not name this release as a safer one.
         AndonError: There is no valid routing table.
     """
-    folder = ServeFolder(Path(settings.folder) / model_name)
+    folder = settings.serve_folder(model_name)
     open_table = opener_of(settings)
     if not release:
         table, at = table_in_force(folder, open_table)

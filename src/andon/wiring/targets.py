@@ -33,6 +33,7 @@ def server_settings(settings: Settings, target: str) -> ServerSettings:
         fingerprint=HomeFolder(settings.home).pinned(),
         memory=str(settings.home),
         origin=settings.origin,
+        own="" if settings.serve is None else str(settings.served(target)),
     )
 
 

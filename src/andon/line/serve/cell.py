@@ -16,6 +16,8 @@ class Cell:
 
     The file outlives every process, so a move needs no server and no database, and a later worker finds it.
 
+    Where this OS user may only read the cell, it can be read and not moved.
+
     Args:
         path: The cell file.
 
@@ -25,14 +27,14 @@ class Cell:
 
     def __init__(self, path: Path) -> None:
         try:
-            file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+            file, access = _open(path)
         except OSError as error:
             raise _no_cell(path, error.strerror or "unreadable") from error
         try:
             size_bytes = os.fstat(file).st_size
             if size_bytes != SIZE_BYTES:
                 raise _no_cell(path, f"{size_bytes} bytes")
-            self._map = mmap.mmap(file, SIZE_BYTES)
+            self._map = mmap.mmap(file, SIZE_BYTES, access=access)
         finally:
             os.close(file)
         self._view = memoryview(self._map).cast("Q")
@@ -63,7 +65,7 @@ def open_cell(path: Path) -> Cell:
 
     A cell is grown in place and never replaced, because workers hold it mapped.
     """
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
     try:
         if os.fstat(file).st_size != SIZE_BYTES:
             os.ftruncate(file, SIZE_BYTES)
@@ -72,6 +74,13 @@ def open_cell(path: Path) -> Cell:
     finally:
         os.close(file)
     return Cell(path)
+
+
+def _open(path: Path) -> tuple[int, int]:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CLOEXEC), mmap.ACCESS_WRITE
+    except PermissionError:
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC), mmap.ACCESS_READ
 
 
 def _no_cell(path: Path, found: str) -> InputError:

@@ -1,7 +1,9 @@
 """The serve folder: where everything about serving one model on one target lies, and how files in it are replaced."""
 
+import errno
 import fcntl
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,10 +17,12 @@ class ServeFolder:
     """Paths of one serve folder.
 
     Attributes:
-        root: The folder itself; made by `make`.
+        root: The folder itself, where it is said what is served; made by `make`.
+        own: Folder of what workers write, where they have an OS user of their own; `None` where it is the same.
     """
 
     root: Path
+    own: Path | None = None
 
     @property
     def routing(self) -> Path:
@@ -43,21 +47,27 @@ class ServeFolder:
     @property
     def acks(self) -> Path:
         """Each worker's word on a prepared table."""
-        return self.root / "acks"
+        return (self.own or self.root) / "acks"
 
     @property
     def workers(self) -> Path:
         """What each worker says about itself, and the lock that it holds while it lives."""
-        return self.root / "workers"
+        return (self.own or self.root) / "workers"
 
     @property
     def log(self) -> Path:
         """The prediction log, one folder a worker."""
-        return self.root / "log"
+        return (self.own or self.root) / "log"
 
     def make(self) -> None:
-        """Make the folder and its parts where they are missing."""
-        for path in (self.root, self.acks, self.workers, self.log):
+        """Make the folder where it is missing, and what workers write, unless that is not this OS user's to make."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        if self.own is None:
+            self.make_own()
+
+    def make_own(self) -> None:
+        """Make what workers write into."""
+        for path in (self.acks, self.workers, self.log):
             path.mkdir(parents=True, exist_ok=True)
 
     @contextmanager
@@ -85,9 +95,12 @@ def state_path(target: Path) -> Path:
 
 
 @contextmanager
-def hold(path: Path) -> Iterator[bool]:
-    """Try to hold a lock file for as long as the block or the process lives; tells whether that worked."""
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+def hold(path: Path, mode: int = 0o600) -> Iterator[bool]:
+    """Try to hold a lock file for as long as the block or the process lives; tells whether that worked.
+
+    Whoever may read a lock file can see whether it is held, and can hold it.
+    """
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, mode)
     try:
         yield _lock(file)
     finally:
@@ -97,11 +110,26 @@ def hold(path: Path) -> Iterator[bool]:
 def is_held(path: Path) -> bool:
     """Whether some living process holds a lock file."""
     try:
-        file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
         return False
     try:
         return not _lock(file)
+    finally:
+        os.close(file)
+
+
+def read_plain(path: Path, limit_bytes: int = 1 << 20) -> bytes:
+    """The bytes of a small file that somebody else wrote: never a link, never a pipe that nobody fills.
+
+    Raises:
+        OSError: It is not there, or is something else.
+    """
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            raise OSError(errno.EINVAL, "not an ordinary file", str(path))
+        return os.read(file, limit_bytes)
     finally:
         os.close(file)
 

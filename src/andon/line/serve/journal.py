@@ -23,7 +23,7 @@ class Journal:
 
     def __init__(self, path: Path, codec: RecordCodec) -> None:
         self._codec = codec
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
         self._size_bytes = 0
         self._found = list(self._read(path.read_bytes()))
         os.ftruncate(self._file, self._size_bytes)

@@ -11,7 +11,7 @@ from andon.kernel.canonical import dumps, loads
 from andon.kernel.digest import Digest
 from andon.kernel.errors import AndonError, InputError, RefusedError
 from andon.line.serve.cell import open_cell
-from andon.line.serve.folder import ServeFolder, is_held, replace_file, sync_folder
+from andon.line.serve.folder import ServeFolder, is_held, read_plain, replace_file, sync_folder
 
 OpenTable = Callable[[bytes], Generation]
 """Checks the signature over a routing table and reads it; raises an AndonError for anything else."""
@@ -158,7 +158,8 @@ def promote(
     table = open_table(sealed)
     with folder.moving():
         before = _check_follows(folder, table, open_table)
-        _clear(folder.acks)
+        if folder.own is None:
+            _clear(folder.acks)  # else they are the servers' to clear; each names the table that it is about
         replace_file(folder.prepared, sealed)
         try:
             _wait_for_workers(folder, table, check_alone, patience)
@@ -250,7 +251,7 @@ def _wait_for_workers(
 
 def _read_ack(folder: ServeFolder, worker: str, table: Generation) -> Ack | None:
     try:
-        ack = from_json(Ack, loads((folder.acks / f"{worker}-{table.sequence}").read_bytes()))
+        ack = from_json(Ack, loads(read_plain(folder.acks / f"{worker}-{table.sequence}")))
     except (OSError, InputError):
         return None
     return ack if ack.table == table.digest else None

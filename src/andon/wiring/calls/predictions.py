@@ -17,7 +17,6 @@ from andon.line.serve.folder import ServeFolder
 from andon.line.serve.journal import Journal
 from andon.line.serve.records import Batch, batches_in, gaps_of, read_batch
 from andon.line.serve.upkeep import status_path
-from andon.wiring.served import serve_folders
 from andon.wiring.settings import Settings
 
 _JOURNAL: Final = "open.journal"
@@ -77,15 +76,20 @@ class Logged:
 
 def workers_of(settings: Settings, target: str = "", model: str = "") -> list[Worker]:
     """The logs of all workers, or of those of one target or one model."""
-    serving = settings.serving(target or "any").parent
+    serving = settings.served(target or "any").parent
     targets = [target] if target else sorted(path.name for path in serving.glob("*") if path.is_dir())
     return [
         Worker(name, folder.root.name, log.name, log)
         for name in targets
-        for folder in serve_folders(settings.serving(name))
+        for folder in _folders(settings, name)
         if not model or folder.root.name == model
         for log in _logs(folder)
     ]
+
+
+def _folders(settings: Settings, target: str) -> list[ServeFolder]:
+    """What servers of a target wrote, a folder for each model."""
+    return [ServeFolder(path.parent) for path in sorted(settings.served(target).glob("*/log"))]
 
 
 def find_prediction(settings: Settings, prediction_id: str) -> Logged:

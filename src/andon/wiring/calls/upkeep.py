@@ -14,7 +14,7 @@ from andon.kernel.errors import AndonError, UsageError
 from andon.line.serve.folder import ServeFolder
 from andon.line.serve.routing import Moved, table_in_force
 from andon.wiring.factory import open_factory
-from andon.wiring.served import ServerSettings, opener_of, serve_folders
+from andon.wiring.served import ServerSettings, opener_of
 from andon.wiring.serving import flip_back, start, status, stop
 from andon.wiring.settings import load_settings
 from andon.wiring.targets import server_settings
@@ -56,7 +56,7 @@ def serve_target(folder: Path, target: str, *, host: str, port: int, workers: in
     """
     settings = load_settings(folder)
     wanted = replace(server_settings(settings, target), host=host, port=port, workers=workers)
-    if not serve_folders(Path(wanted.folder)):
+    if not wanted.serve_folders():
         raise UsageError(
             "up.nothing-released",
             "Nothing is released to this target yet.",
@@ -76,7 +76,7 @@ def serve_target(folder: Path, target: str, *, host: str, port: int, workers: in
         while not stopping.wait(LOOK_S):
             if not status(wanted).is_running:
                 raise UsageError(
-                    "up.ended", "The server ended.", place=f"{wanted.folder}/server.log", fix="Look into its log."
+                    "up.ended", "The server ended.", place=str(wanted.written / "server.log"), fix="Look into its log."
                 )
     finally:
         stop(wanted)

@@ -39,6 +39,7 @@ def serve_calls(folder: Path, tell: Callable[[str], None]) -> None:
     apart = checked(settings)
     with open_factory(settings.folder):
         pass  # records, keys and trust root are in order, or it is said here and not to the first who asks
+    settings.database.chmod(0o600)  # servers may read what lies beside it, and not this
     listener = Listener(apart.socket, AT_ONCE)
     tell(f"Answers for {settings.name} at {apart.socket}: {', '.join(sorted(apart.people.values()))}.")
     serve_connections(listener, lambda uid: uid in apart.people, partial(_answer, apart, settings.folder))

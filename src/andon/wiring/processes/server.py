@@ -4,11 +4,15 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import Final
 
 from andon.adapters.asgi.supervisor import Handles, Supervisor, listen, url_of
 from andon.kernel.errors import AndonError, ConflictError
 from andon.line.serve.folder import hold, replace_file
 from andon.wiring.served import ServerSettings, read_server_settings
+
+APART_UMASK: Final = 0o027  # the gatekeeper, in the group of the folder, reads the log
+ALONE_UMASK: Final = 0o077
 
 
 def main(arguments: list[str]) -> int:
@@ -23,9 +27,10 @@ def main(arguments: list[str]) -> int:
 
 def _serve(path: Path) -> None:
     settings = read_server_settings(path)
-    folder = Path(settings.folder)
+    os.umask(APART_UMASK if settings.is_apart else ALONE_UMASK)
+    folder = settings.written
     folder.mkdir(parents=True, exist_ok=True)
-    with hold(folder / "server.lock") as is_ours:
+    with hold(folder / "server.lock", 0o640) as is_ours:
         if not is_ours:
             raise ConflictError(
                 "serve.already-runs", "A server of this target runs already.", place=str(folder), fix="Use that one."
