@@ -8,6 +8,7 @@ from andon.attest.envelope import Envelope, sign, signers_of
 from andon.attest.reading import malformed
 from andon.attest.trust_json import fingerprint, from_bytes, to_bytes
 from andon.attest.trust_root import KeyState, TrustRoot
+from andon.kernel.clock import iso
 from andon.kernel.digest import Digest, parse
 from andon.kernel.errors import IntegrityError
 from andon.kernel.signing import PublicKey, Signer, Verifier
@@ -178,7 +179,8 @@ def _check_keys(current: TrustRoot, root: TrustRoot) -> None:
                     "key-dropped", "A key left its principal.", f"{key.public.key_id[:12]} of {principal.name}"
                 )
             if not _may_become(key, now):
-                found = f"{key.public.key_id[:12]} of {principal.name}: {key.state}, then {now.state}"
+                ended = f"{key.state} since {iso(key.since_ns)}, then {now.state} since {iso(now.since_ns)}"
+                found = f"{key.public.key_id[:12]} of {principal.name}: {ended}"
                 raise _refuse("key-revived", "The past of a key was changed.", found)
 
 
