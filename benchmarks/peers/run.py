@@ -20,6 +20,8 @@ from parcels import write_parcels
 HERE = Path(__file__).parent
 BUILD = HERE.parent.parent / "build" / "peers"
 RESULT = BUILD / "result.json"
+PAGE = HERE.parent.parent / "docs" / "compared.md"
+BEGIN, END = "<!-- peers: begin -->", "<!-- peers: end -->"
 TOOLS = ("mlflow", "dagster", "andon")
 ATTACKS = {
     "swap_bytes": "swap the model's bytes after the gate passed",
@@ -49,12 +51,23 @@ class Outcome:
 
 
 def main(tools: list[str]) -> int:
-    """Run the attacks on all tools, or on those that are named; print a table and keep what was found."""
+    """Run the attacks on all tools, or on those that are named; print a table, and keep a whole one."""
+    BUILD.mkdir(parents=True, exist_ok=True)
     outcomes = list(attacked(tools or list(TOOLS)))
     print("\n" + "\n".join(table(outcomes)))
-    RESULT.write_text(json.dumps(kept(outcomes), indent=1) + "\n")
-    print(f"\nwritten to {RESULT.relative_to(BUILD.parent.parent)}")
-    return 1 if any(one.succeeded is None for one in outcomes) else 0
+    is_whole = not tools and all(one.succeeded is not None for one in outcomes)
+    if is_whole:
+        RESULT.write_text(json.dumps(kept(outcomes), indent=1) + "\n")
+        write_table(PAGE, table(outcomes))
+        print(f"\nwritten to {RESULT.relative_to(BUILD.parent.parent)} and {PAGE.relative_to(BUILD.parent.parent)}")
+    return 0 if is_whole or (tools and all(one.succeeded is not None for one in outcomes)) else 1
+
+
+def write_table(page: Path, lines: list[str]) -> None:
+    """Put the table between its two marks in the page of the documentation."""
+    before, _, rest = page.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    page.write_text("\n".join([before + BEGIN, *lines, END]) + after)
 
 
 def attacked(tools: list[str]) -> Iterator[Outcome]:

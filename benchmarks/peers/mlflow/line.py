@@ -103,17 +103,8 @@ class Line:
 
     def step(self, name: str, version: str, person: str = "") -> Said:
         """Run one task of the deployment job."""
-        command = [
-            str(BIN / "mlflow"),
-            "run",
-            str(HERE),
-            "-e",
-            name,
-            "-P",
-            f"version={version}",
-            "--env-manager",
-            "local",
-        ]
+        command = [str(BIN / "mlflow"), "run", str(HERE), "-e", name, "-P", f"version={version}"]
+        command += ["--env-manager", "local", "--experiment-name", "parcels"]
         return said(command, self.environment(person))
 
     def job(self, version: str, person: str = "") -> tuple[str, Said]:

@@ -16,6 +16,7 @@ experiment = mlflow.create_experiment("parcels")
 auth.grant_user_permission("ada", "experiment", experiment, "EDIT")
 auth.grant_user_permission("ada", "registered_model", "late", "EDIT")
 auth.grant_user_permission("ada", "registered_model_version", "*", "READ")
+auth.grant_user_permission("robot", "experiment", experiment, "EDIT")
 auth.grant_user_permission("robot", "registered_model", "late", "EDIT")
 """
 
