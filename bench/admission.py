@@ -14,9 +14,10 @@ from pathlib import Path
 from made import END, andon, found
 from measured import Result, against, tell
 
-from andon.adapters.keys import Ed25519Signer, verifier
+from andon.adapters.keys import verifier
 from andon.gates.request import Receipt
 from andon.kernel.digest import Digest, of_bytes
+from andon.kernel.signing import Signer
 from andon.runtime.advance import request_of
 from andon.wiring.factory import Opened, open_factory
 from andon.wiring.served import BundledReleases, serve_folders
@@ -188,11 +189,12 @@ def rolled_back_ms(plant: Plant) -> tuple[float, float]:
         return (flipped - begun) / 1e6, (time.perf_counter_ns() - flipped) / 1e6
 
 
-def checks(signer: Ed25519Signer) -> Callable[[], object]:
+def checks(signer: Signer) -> Callable[[], object]:
     """As many checks of different signatures as the admission rests on statements."""
     check = verifier(signer.public)
-    signed = [(data, signer.sign(data)) for data in (b"%d" % number * 1000 for number in range(STATEMENTS))]
-    return lambda: [check.verify(data, signature) for data, signature in signed]
+    signed = [(signer.sign(data), data) for data in (b"%d" % number * 1000 for number in range(STATEMENTS))]
+    assert all(check.verify(signature, data) for signature, data in signed)
+    return lambda: [check.verify(signature, data) for signature, data in signed]
 
 
 def commit_once(path: Path) -> None:

@@ -18,6 +18,7 @@ BENCHMARKS = (
     "request",
     "drift_counts",
     "ledger",
+    "admission",
     "start",
 )
 LIMIT_S = 300
