@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from andon.attest.trust_root import Floor, RoleInterval
-from andon.contracts.policy import SignOffRule
+from andon.attest.trust_root import Demand, Floor, RoleInterval
+from andon.contracts.policy import Criterion, SignOffRule
 from andon.gates.admission import World, admit
 from andon.gates.chain import by_subject
 from andon.gates.releasing import _gather
 from andon.gates.serving import Revocation, decision_statement
 from andon.ledger.memory import Remembered
 from andon.ledger.verify import Finding
-from tests.gates.world import DAY_NS, DOMAIN, FACTORY, MODEL, TARGET, moments_in, refusal
+from tests.gates.world import DAY_NS, DOMAIN, FACTORY, MODEL, TARGET, TRAINING, moments_in, refusal
 
 
 @pytest.fixture(scope="module")
@@ -114,8 +114,21 @@ def test_the_world_must_be_right(case, change, expected):
         ({"gates": ("model:late", "data:schedule")}, ""),
         ({"gates": ("data:weather",)}, "gates.no-pass"),
         ({"gates": ("security",)}, "gates.unknown-gate"),
-        ({"signoffs": (("operations", 2),)}, "gates.people-missing"),
-        ({"signoffs": (("risk", 1),)}, "gates.people-missing"),
+        ({"signoffs": (("operations", 2),)}, "gates.floor-changed"),
+        ({"signoffs": (("risk", 1),)}, "gates.floor-changed"),
+        ({"first_signoffs": (("operations", 1),)}, ""),
+        ({"first_signoffs": (("operations", 2),)}, "gates.floor-changed"),
+        ({"criteria": (Demand("model", Criterion("auc", "ge", 0.7, side="lower")),)}, ""),
+        ({"criteria": (Demand("model", Criterion("auc", "ge", 0.75, side="lower")),)}, "gates.floor-changed"),
+        ({"criteria": (Demand("model:other", Criterion("auc", "ge", 0.99)),)}, ""),
+        ({"criteria": (Demand("data", Criterion("blocked", "le", 0.0)),)}, ""),
+        ({"criteria": (Demand("data:schedule", Criterion("missing", "le", 0.0)),)}, "gates.other-policy"),
+        ({"first_criteria": (Demand("training", Criterion("epochs", "ge", 1.0)),)}, "gates.floor-changed"),
+        ({"policies": (("model:late", MODEL.digest()),)}, ""),
+        ({"policies": (("model:late", TRAINING.digest()),)}, "gates.policy-not-pinned"),
+        ({"policies": (("data:schedule", MODEL.digest()),)}, "gates.policy-not-pinned"),
+        ({"looks": 5}, "gates.floor-changed"),
+        ({"tier": "T1"}, "gates.tier-too-low"),
         ({"target": "elsewhere"}, "trust.unknown-target"),
     ],
 )

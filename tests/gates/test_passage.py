@@ -6,8 +6,9 @@ import pytest
 
 from andon.attest.statement import GATE_VERDICT, SIGNOFF
 from andon.contracts.evidence import Measurement
-from andon.gates.passage import check_pass, content_of, final_verdicts, newest_pass, read_verdict, verdict_statement
+from andon.gates.passage import check_pass, final_verdicts, newest_pass
 from andon.gates.said import read_said
+from andon.gates.verdict import content_of, read_verdict, verdict_statement
 from andon.kernel.digest import of_bytes
 from andon.kernel.errors import InputError
 from andon.ledger.entry import Entry
@@ -110,11 +111,13 @@ def test_a_failure_is_final_for_these_bytes_this_gate_and_these_rows_only(world,
     measured = (Measurement("lineage.closed", 0.0, n=1),)
     failed = changed(verdict, evidence=replace(value.evidence, measurements=measured))
     about = {"content": value.content, "gate": value.gate, "rows": value.evidence.rows}
+    about |= {"target": value.target, "now_ns": value.time_ns}
     assert final_verdicts([failed], world.root, **about) == [failed.digest]
     assert final_verdicts([verdict], world.root, **about) == []
     assert final_verdicts([replace(failed, keys=frozenset())], world.root, **about) == []
-    for part in about:
+    for part in ("content", "gate", "rows"):
         assert final_verdicts([failed], world.root, **(about | {part: X})) == []
+    assert final_verdicts([failed], world.root, **(about | {"target": "strict"})) == [failed.digest]
 
 
 def test_the_content_of_an_artefact_is_its_bytes_whatever_is_written_about_them(world):

@@ -20,14 +20,17 @@ from andon.contracts.evidence import Evidence, Measurement
 from andon.contracts.policy import Criterion, Policy, SignOffRule
 from andon.contracts.release import ReleaseFacts
 from andon.contracts.wire import to_json
+from andon.gates.annulment import Annulment, annulment_statement
 from andon.gates.bundle import Trust, check_bundle, read_bundle
 from andon.gates.criteria import weigh
+from andon.gates.delegation import Delegation, delegation_statement
 from andon.gates.gatekeeper import Gatekeeper
 from andon.gates.keeping import Keeping
-from andon.gates.passage import Verdict, content_of, read_verdict, verdict_statement
 from andon.gates.record import Record
-from andon.gates.request import JudgeRequest, Publication, StageCommit
+from andon.gates.request import JudgeRequest, Publication, Question, StageCommit
 from andon.gates.signoff import SignOff, signoff_statement
+from andon.gates.verdict import Verdict, content_of, read_verdict, verdict_statement
+from andon.gates.waiver import Waiver, waiver_statement
 from andon.kernel.canonical import dumps
 from andon.kernel.clock import SECOND_NS
 from andon.kernel.digest import of_bytes
@@ -177,6 +180,16 @@ class World:
     def root(self) -> TrustRoot:
         return self.record.root()
 
+    def govern(self, target: str = TARGET, **changes: object) -> "World":
+        """Give a target another floor, in a new version of the trust root that its owner signs."""
+        floors = tuple(replace(one, **changes) if one.target == target else one for one in self.root.floors)
+        return self.next_root(floors=floors)
+
+    def next_root(self, **changes: object) -> "World":
+        root = replace(self.root, version=self.root.version + 1, **changes)
+        self.roots.add(root.version, seal_root(root, [load_signer(self.home.key("al"))]))
+        return self
+
     def copied_to(self, path: Path) -> "World":
         """The same world in another folder."""
         self.database.close()
@@ -253,10 +266,12 @@ class World:
         content = (self.put(weights, "model"), self.put(b'{"package":1}', "package.json"))
         return Manifest("model", content, "", (Input("snapshot", self.made.snapshot),), of_bytes(weights), {})
 
-    def judge_training(self, model: Manifest, completed: float | None = 1.0, policy: Policy = TRAINING):
+    def judge_training(
+        self, model: Manifest, completed: float | None = 1.0, policy: Policy = TRAINING, target: str = TARGET
+    ):
         evidence = Evidence(model.digest, of_bytes(b"tune"), (Measurement("completed", completed, n=100),))
         commit = StageCommit(model.stage_key, model.digest, "run-1")
-        return self.keeper.judge(JudgeRequest(FACTORY, policy, evidence, model, commit=commit))
+        return self.keeper.judge(JudgeRequest(FACTORY, policy, evidence, model, target=target, commit=commit))
 
     def report(self, model: Manifest) -> Manifest:
         content = (self.put(b"<html>" + model.digest.encode(), "report.html"),)
@@ -270,9 +285,8 @@ class World:
         difference = Measurement("auc.difference", 0.0, lower=-0.001, upper=0.001, n=5000, baseline=champion)
         measurements = measured or ((GOOD_AUC, difference) if champion else (GOOD_AUC,))
         evidence = Evidence(model.digest, of_bytes(b"holdout"), measurements)
-        request = JudgeRequest(
-            FACTORY, policy, evidence, model, (self.report(model),), target=TARGET, champion=champion, **options
-        )
+        options = {"target": TARGET, "champion": champion} | options
+        request = JudgeRequest(FACTORY, policy, evidence, model, (self.report(model),), **options)
         return self.keeper.judge(request)
 
     def release(self, model: Manifest, **facts: object) -> Manifest:
@@ -296,6 +310,10 @@ class World:
         champion = self.keeper.champion("late", target)
         return JudgeRequest(FACTORY, policy, evidence, release, target=target, champion=champion)
 
+    def question(self, release: Manifest | None = None, policy: Policy = RELEASE, target: str = TARGET) -> Question:
+        """What people sign about a release."""
+        return self.keeper.question(self.release_request(release or self.the("release"), policy, target))
+
     def judge_release(self, release: Manifest, policy: Policy = RELEASE, target: str = TARGET):
         return self.keeper.judge(self.release_request(release, policy, target))
 
@@ -306,7 +324,7 @@ class World:
     def signoff(self, who: str, decision: str = "approve", *, role: str = "operations", **changes: object):
         """A person's sealed sign-off for the release of this world; `changes` name another question or time."""
         key = changes.pop("key", who)
-        question = changes.pop("question", None) or self.release_request(self.the("release")).question()
+        question = changes.pop("question", None) or self.question()
         signoff = SignOff(
             domain=DOMAIN,
             factory=question.factory,
@@ -322,7 +340,7 @@ class World:
         return seal(signoff_statement(question, signoff), load_signer(self.home.key(key)))
 
     def approve(self, who: str = "bo", decision: str = "approve", **changes: object) -> str:
-        return self.keeper.sign_off(self.signoff(who, decision, **changes))
+        return self.keeper.hand_in(self.signoff(who, decision, **changes))
 
     def build_bound(self, weights: bytes = b"weights", rows: bytes = b"rows") -> "World":
         """From a batch to a bound release; nobody has signed off yet."""
@@ -364,8 +382,54 @@ class World:
 
     def verdict(self, subject: str, gate: str) -> Verdict:
         """The newest verdict of a gate over an artefact, as it was signed."""
-        found = [read_verdict(one.statement) for one in self.record.about(subject, self.root, GATE_VERDICT)]
-        return next(verdict for verdict in reversed(found) if verdict.gate == gate)
+        return self.verdict_said(subject, gate)[1]
+
+    def verdict_said(self, subject: str, gate: str) -> tuple[str, Verdict]:
+        """The digest of the newest verdict of a gate over an artefact, and the verdict."""
+        said = self.record.about(subject, self.root, GATE_VERDICT)
+        found = [(one.digest, read_verdict(one.statement)) for one in said]
+        return next(pair for pair in reversed(found) if pair[1].gate == gate)
+
+    def seal(self, statement: Statement, who: str):
+        """A statement under a person's signature."""
+        return seal(statement, load_signer(self.home.key(who)))
+
+    def waiver(self, subject: str, gate: str = "model:late", **changes: object) -> Waiver:
+        """A waiver of the first criterion that the newest verdict of a gate failed on, as one would rightly make it."""
+        digest, verdict = self.verdict_said(subject, gate)
+        failed = next(finding for finding in verdict.findings if finding.holds == "no")
+        now_ns = self.clock.now_ns()
+        waiver = Waiver(
+            domain=DOMAIN,
+            factory=FACTORY,
+            gate=gate,
+            target=verdict.target,
+            verdict=digest,
+            criterion=failed.criterion,
+            slice=failed.slice,
+            worst=failed.value,
+            role="operations",
+            reason="known, and mended next week",
+            expires_ns=now_ns + 3 * DAY_NS,
+            time_ns=now_ns,
+        )
+        return replace(waiver, **changes)
+
+    def waive(self, subject: str, who: str = "bo", gate: str = "model:late", **changes: object) -> str:
+        """Have a waiver signed and handed in."""
+        return self.keeper.hand_in(self.seal(waiver_statement(self.waiver(subject, gate, **changes), subject), who))
+
+    def annul(self, subject: str, who: str, gate: str = "model:late", **changes: object) -> str:
+        """Have a person annul the newest verdict of a gate."""
+        digest, verdict = changes.pop("of", None) or self.verdict_said(subject, gate)
+        annulment = Annulment(DOMAIN, FACTORY, digest, gate, "labels of the wrong month", self.clock.now_ns())
+        return self.keeper.hand_in(self.seal(annulment_statement(replace(annulment, **changes), verdict), who))
+
+    def delegate(self, who: str, to: str, **changes: object) -> str:
+        """Have a person lend their role to another."""
+        now_ns = self.clock.now_ns()
+        delegation = Delegation(DOMAIN, FACTORY, to, "operations", now_ns + 2 * DAY_NS, "holiday", now_ns)
+        return self.keeper.hand_in(self.seal(delegation_statement(replace(delegation, **changes)), who))
 
     def release_verdict(self, **changes: object) -> Verdict:
         """A Pass of the release gate over the release of this world, as a gate that asks nobody would write it."""
@@ -378,15 +442,21 @@ class World:
             subject=request.subject.digest,
             content=content_of(request.subject),
             evidence=request.evidence,
+            declared=request.policy,
             policy=request.policy,
             findings=weigh(request.policy, request.evidence, request.champion),
             outcome="PASSED",
             champion=request.champion,
+            is_first=not request.champion,
+            looks=0,
             excluded=("al",),
             signoffs=(),
+            waivers=(),
             stands=(),
             output="",
             publish=None,
+            tier="T0",
+            root_version=self.root.version,
             time_ns=self.clock.now_ns(),
         )
         return replace(verdict, **changes)

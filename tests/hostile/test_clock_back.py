@@ -17,4 +17,4 @@ def test_a_clock_behind_the_ledger_signs_nothing(at):
     world = at("bound")
     signoff = world.signoff("bo")
     world.clock.now -= DAY_NS
-    assert refusal(lambda: world.keeper.sign_off(signoff)) == "ledger.clock-behind"
+    assert refusal(lambda: world.keeper.hand_in(signoff)) == "ledger.clock-behind"

@@ -7,7 +7,7 @@ from andon.adapters.keys import load_signer
 from andon.attest import envelope as envelopes
 from andon.attest.statement import GATE_VERDICT, seal
 from andon.gates.audit import verify_everything
-from andon.gates.passage import verdict_statement
+from andon.gates.verdict import verdict_statement
 from andon.kernel.canonical import dumps
 from andon.kernel.digest import of_bytes
 from tests.gates.world import refusal

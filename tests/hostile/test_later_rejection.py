@@ -18,7 +18,7 @@ def test_a_rejection_after_the_pass_stops_the_admission(at):
 
 def test_a_rejection_counts_though_it_names_older_evidence(at):
     world = at("approved")
-    question = world.release_request(world.the("release")).question()
+    question = world.question()
     world.approve("cy", "reject", question=replace(question, evidence=world.made.model))
     assert refusal(world.admit) == "gates.people-missing"
 

@@ -6,7 +6,7 @@ import pytest
 
 from andon.contracts.evidence import Measurement
 from andon.gates.criteria import weigh
-from andon.gates.passage import verdict_statement
+from andon.gates.verdict import verdict_statement
 from tests.gates.world import GOOD_AUC, MODEL, refusal
 
 BAD = Measurement("auc", 0.6, lower=0.58, upper=0.62, n=5000)
@@ -67,7 +67,7 @@ def test_a_verdict_by_any_other_key_is_no_verdict(at, key):
     evidence = replace(model.evidence, subject=world.made.release)
     policy = replace(MODEL, gate="release:late")
     about = {"subject": world.made.release, "content": world.made.release, "evidence": evidence}
-    lie = replace(model, gate="release:late", policy=policy, **about)
+    lie = replace(model, gate="release:late", declared=policy, policy=policy, **about)
     world.forge(verdict_statement(lie), key)
     assert refusal(world.admit) == "gates.signer-not-gate"
 
@@ -84,7 +84,7 @@ def test_a_verdict_of_another_gate_does_not_serve(at):
 def test_a_verdict_under_an_empty_policy_admits_nothing(at):
     world = at("approved")
     empty = replace(MODEL, criteria=(), signoffs=())
-    world.forge_verdict(world.made.model, "model:late", policy=empty, findings=())
+    world.forge_verdict(world.made.model, "model:late", declared=empty, policy=empty, findings=())
     assert refusal(world.admit) == "gates.empty-policy"
 
 

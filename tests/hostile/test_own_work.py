@@ -2,7 +2,7 @@
 
 import pytest
 
-from andon.gates.passage import verdict_statement
+from andon.gates.verdict import verdict_statement
 from tests.gates.world import refusal
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from andon.gates.passage import verdict_statement
+from andon.gates.verdict import verdict_statement
 from tests.gates.world import refusal
 
 
@@ -17,7 +17,7 @@ def test_untouched_a_sign_off_for_this_question_counts(at):
 @pytest.mark.parametrize("member", ["gate", "target", "evidence", "policy"])
 def test_a_sign_off_for_another_question_about_the_same_release_does_not_count(at, member):
     world = at("bound")
-    question = world.release_request(world.the("release")).question()
+    question = world.question()
     other = {"gate": "release:other", "target": "strict", "evidence": world.made.model, "policy": world.made.model}
     world.approve(question=replace(question, **{member: other[member]}))
     judged = world.judge_release(world.the("release"))
@@ -38,7 +38,7 @@ def test_a_sign_off_renamed_to_another_release_is_not_signed(at):
     world = at("bound")
     envelope = world.signoff("bo")
     forged = envelope.payload.replace(world.made.release[7:].encode(), world.made.model[7:].encode())
-    assert refusal(lambda: world.keeper.sign_off(replace(envelope, payload=forged))) == "gates.not-a-person"
+    assert refusal(lambda: world.keeper.hand_in(replace(envelope, payload=forged))) == "gates.not-a-person"
 
 
 def test_a_sign_off_relied_on_for_another_release_is_no_proof_at_admission(at):

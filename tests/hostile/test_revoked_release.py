@@ -6,7 +6,7 @@ from tests.gates.world import refusal
 
 
 def revoke(world):
-    return world.keeper.revoke(release=world.made.release, by="cy", reason="trained on data we may not use")
+    return world.keeper.revoke(digest=world.made.release, by="cy", reason="trained on data we may not use")
 
 
 def test_untouched_it_is_admitted_and_loaded(at):
@@ -52,6 +52,6 @@ def test_a_revocation_hidden_in_the_database_is_read_all_the_same(at):
 def test_nobody_revokes_or_rolls_back_without_a_name_and_a_reason(at, by, reason):
     world = at("admitted")
     it = world.made.release
-    assert refusal(lambda: world.keeper.revoke(release=it, by=by, reason=reason)) == "gates.who-and-why"
+    assert refusal(lambda: world.keeper.revoke(digest=it, by=by, reason=reason)) == "gates.who-and-why"
     back = {"target": "local", "to": it, "by": by, "reason": reason}
     assert refusal(lambda: world.keeper.rollback(**back)) == "gates.who-and-why"

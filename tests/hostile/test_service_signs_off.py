@@ -8,7 +8,7 @@ from tests.gates.world import refusal
 @pytest.mark.parametrize("who", ["gatekeeper", "trainer", "mallory"])
 def test_only_people_are_taken(at, who):
     world = at("bound")
-    assert refusal(lambda: world.keeper.sign_off(world.signoff(who))) == "gates.not-a-person"
+    assert refusal(lambda: world.keeper.hand_in(world.signoff(who))) == "gates.not-a-person"
 
 
 @pytest.mark.parametrize("who", ["gatekeeper", "trainer", "mallory"])

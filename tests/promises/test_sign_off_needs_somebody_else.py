@@ -116,8 +116,9 @@ def sign(opened, signer, *, role):
     """An approval of what waits, as somebody would make it without the command."""
     (run,) = (run for run in opened.database.runs.recent("parcels", 100) if run.state == "waiting")
     request = request_of(opened.line(opened.declaration(run.declaration)), run)
+    question = opened.gatekeeper.question(request)
     statement = signoff_statement(
-        request.question(),
+        question,
         SignOff(
             domain=opened.settings.id,
             factory="parcels",
@@ -125,10 +126,10 @@ def sign(opened, signer, *, role):
             target=request.target,
             decision="approve",
             evidence=request.evidence.digest(),
-            policy=request.policy.digest(),
+            policy=question.policy,
             role=role,
             reason="",
             time_ns=opened.clock.now_ns(),
         ),
     )
-    return opened.gatekeeper.sign_off(seal(statement, signer))
+    return opened.gatekeeper.hand_in(seal(statement, signer))

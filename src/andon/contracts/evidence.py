@@ -37,17 +37,39 @@ class Measurement:
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of time whose rows were measured on.
+
+    Attributes:
+        of: Name of the contract whose rows they are.
+        from_ns: Begin, in nanoseconds UTC.
+        until_ns: End, exclusive.
+    """
+
+    of: str
+    from_ns: int
+    until_ns: int
+
+    def overlaps(self, other: "Span") -> bool:
+        """Whether a row can lie in both."""
+        return self.of == other.of and self.from_ns < other.until_ns and other.from_ns < self.until_ns
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """All that was measured about one subject, on one set of rows.
 
     Attributes:
         subject: The artefact measured.
-        rows: Digest of the rows it was measured on; looks at the same rows are counted together.
+        rows: Digest of the rows it was measured on.
+        span: The time these rows lie in; `None` where they are not rows of a time. Looks at overlapping spans are
+            counted together, so that cutting the same rows differently gives no new look.
     """
 
     subject: Digest
     rows: Digest
     measurements: tuple[Measurement, ...]
+    span: Span | None = None
 
     def digest(self) -> Digest:
         """Identity of the evidence."""

@@ -1,16 +1,21 @@
 """May this release be served on this target, now? Every proof again, and whatever is missing is named."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, get_args
 
 from andon.attest.statement import REVOCATION
-from andon.attest.trust_root import TrustRoot
+from andon.attest.trust_root import Floor, TrustRoot, floor_of
+from andon.contracts.policy import Tier
 from andon.gates.chain import Chain, Proven, check_chain
-from andon.gates.passage import refuse
+from andon.gates.refusal import refuse
 from andon.kernel.clock import iso
 from andon.kernel.digest import Digest
 from andon.kernel.errors import RefusedError
 from andon.ledger.memory import Remembered
 from andon.ledger.verify import Report
+
+_TIERS: Final = get_args(Tier)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +27,17 @@ class World:
         remembered: What was seen of the ledger and of the trust root before; `None` the very first time.
         serving: The release the target serves now, as the ledger proves it; empty when there is none.
         now_ns: The time now, in nanoseconds UTC.
+        tier: The trust tier at which this gatekeeper runs.
+        witnessed: Names of the witnesses that cosigned the audited head, with the time each of them did, in
+            nanoseconds UTC.
     """
 
     ledger: Report
     remembered: Remembered | None
     serving: Digest
     now_ns: int
+    tier: Tier = "T0"
+    witnessed: Mapping[str, int] = field(default_factory=dict)
 
 
 def admit(chain: Chain, world: World) -> Proven:
@@ -37,6 +47,7 @@ def admit(chain: Chain, world: World) -> Proven:
         RefusedError: A proof is missing or does not hold; code, place and `fix` say which, and who can give it.
     """
     check_world(chain.root, world)
+    check_floor(floor_of(chain.root, chain.target), world)
     check_unrevoked(chain)
     proven = check_chain(chain)
     if proven.facts.predecessor != world.serving:
@@ -57,7 +68,7 @@ def check_unrevoked(chain: Chain) -> None:
         RefusedError: It was (`gates.revoked`).
     """
     for one in chain.about(chain.release):
-        if one.statement.predicate_type == REVOCATION:
+        if one.statement.predicate_type == REVOCATION and one.subjects == (chain.release,):
             raise revoked(chain.release)
 
 
@@ -76,6 +87,30 @@ def check_world(root: TrustRoot, world: World) -> None:
     """
     _check_root(root, world)
     _check_ledger(world)
+
+
+def check_floor(floor: Floor, world: World) -> None:
+    """Check what a target demands of the gatekeeper and of the ledger's witnesses.
+
+    Raises:
+        RefusedError: The tier is too low (`gates.tier-too-low`), or too few witnesses cosigned (`gates.unwitnessed`).
+    """
+    if _TIERS.index(world.tier) < _TIERS.index(floor.tier):
+        raise refuse(
+            "gates.tier-too-low",
+            f"The target {floor.target} needs a gatekeeper at trust tier {floor.tier} or more.",
+            floor.target,
+            world.tier,
+            "Set the gatekeeper up as a process and a user of its own: docs/tiers.md.",
+        )
+    if len(world.witnessed) < floor.witnesses:
+        raise refuse(
+            "gates.unwitnessed",
+            f"The target {floor.target} needs {floor.witnesses} witnesses of the ledger.",
+            world.ledger.origin,
+            f"{len(world.witnessed)}: {', '.join(sorted(world.witnessed)) or 'none'}",
+            "Bring the witnesses back, then try again; what serves goes on serving, and can be rolled back.",
+        )
 
 
 def _check_root(root: TrustRoot, world: World) -> None:

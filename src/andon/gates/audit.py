@@ -1,20 +1,34 @@
 """Reads everything again: the ledger, every statement, every verdict, every name, and the bytes behind them."""
 
 from dataclasses import dataclass, field
+from typing import Final
 
-from andon.attest.statement import ADMISSION, GATE_VERDICT, RELEASE, REVOCATION, ROLLBACK, SIGNOFF
+from andon.attest.statement import (
+    ADMISSION,
+    ANNULMENT,
+    DELEGATION,
+    GATE_VERDICT,
+    RELEASE,
+    REVOCATION,
+    ROLLBACK,
+    SIGNOFF,
+    WAIVER,
+)
 from andon.attest.trust_root import TrustRoot
-from andon.gates.criteria import weigh
 from andon.gates.keeping import Keeping
-from andon.gates.passage import Moved, check_pass, decide, gate_behind, read_verdict
+from andon.gates.looks import count_looks, is_counted
+from andon.gates.passage import check_pass, decide, demanded, floor_for, found_again
 from andon.gates.said import Said, read_said
 from andon.gates.serving import Admission, Bound, Revocation, Rollback, read_decision
-from andon.gates.signoff import person_behind
+from andon.gates.signers import gate_behind, person_behind
+from andon.gates.verdict import Moved, Verdict, read_verdict
 from andon.kernel.digest import Digest
 from andon.kernel.errors import AndonError, IntegrityError
 from andon.ledger.entry import parse_leaf
 from andon.ledger.verify import Report
 from andon.registry.ports import Ref
+
+_BY_PEOPLE: Final = (SIGNOFF, WAIVER, ANNULMENT, DELEGATION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +134,7 @@ def _count_statements(reading: _Reading, size: int) -> None:
 def _check_author(reading: _Reading, said: Said) -> None:
     """Refuse a statement whose signer may not say such a thing; gather the moves it made."""
     kind, place = said.statement.predicate_type, f"ledger entry {said.index}"
-    if kind == SIGNOFF:
+    if kind in _BY_PEOPLE:
         person = person_behind(said, reading.root)
         if isinstance(person, str):
             raise _odd("gates.not-a-person", place, person)
@@ -156,16 +170,39 @@ def _read_verdicts(reading: _Reading) -> None:
 
 
 def _judge_again(reading: _Reading, said: Said) -> None:
+    """Judge a verdict by the trust root of its time, with what is known of keys now."""
     verdict = read_verdict(said.statement)
+    root = reading.keeping.record.root_then(verdict.root_version)
+    before = _before(reading, said, verdict)
+    _check_looks(reading, said, verdict, root)
     if verdict.outcome == "PASSED":
-        signoffs = [reading.said[digest] for digest in verdict.signoffs if digest in reading.said]
-        factory = reading.root.factory
-        check_pass(said, signoffs, reading.root, factory=factory, gate=verdict.gate, subject=verdict.subject)
+        check_pass(said, before, root, factory=root.factory, gate=verdict.gate, subject=verdict.subject)
         return
-    findings = weigh(verdict.policy, verdict.evidence, verdict.champion)
+    effective = demanded(verdict.declared, floor_for(root, verdict.target), is_first=verdict.is_first)
+    findings = found_again(verdict, before, root, now_ns=verdict.time_ns, only=verdict.waivers)
     is_failed = decide(findings, ()) == "FAILED" or set(verdict.stands) & set(reading.said)
-    if findings != verdict.findings or not is_failed:
+    if findings != verdict.findings or effective != verdict.policy or not is_failed:
         raise _odd("gates.findings-differ", verdict.gate, "a failure that its values and policy do not give")
+
+
+def _before(reading: _Reading, said: Said, verdict: Verdict) -> list[Said]:
+    """What was said about the subject of a verdict before it, with all delegations and revocations."""
+    subjects = {verdict.subject, verdict.content}
+    return [
+        one
+        for one in reading.said.values()
+        if one.index < said.index
+        and (not subjects.isdisjoint(one.subjects) or one.statement.predicate_type in (DELEGATION, REVOCATION))
+    ]
+
+
+def _check_looks(reading: _Reading, said: Said, verdict: Verdict, root: TrustRoot) -> None:
+    if not is_counted(verdict.gate, floor_for(root, verdict.target)):
+        return
+    before = [one for one in reading.said.values() if one.index < said.index]
+    looks = count_looks(before, gate=verdict.gate, span=verdict.evidence.span, content=verdict.content)
+    if looks != verdict.looks:
+        raise _odd("gates.looks-differ", verdict.gate, f"{verdict.looks} looks at these rows, and there were {looks}")
 
 
 def _read_names(reading: _Reading) -> None:

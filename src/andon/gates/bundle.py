@@ -9,15 +9,15 @@ from typing import Final
 
 from andon.attest import envelope as envelopes
 from andon.attest.envelope import Envelope
-from andon.attest.succession import MakeVerifier, verify_chain
+from andon.attest.succession import MakeVerifier, verify_versions
 from andon.attest.trust_root import TrustRoot, verifiers_of
 from andon.contracts.declaration import Declaration
 from andon.contracts.release import Bundle, ReleaseFacts
 from andon.contracts.wire import from_json
 from andon.gates.admission import check_unrevoked, revoked
-from andon.gates.chain import Chain, by_subject, check_chain, release_facts, single_input
-from andon.gates.passage import refuse
-from andon.gates.record import log_verifiers
+from andon.gates.chain import Chain, by_subject, check_chain, general_of, release_facts, single_input
+from andon.gates.record import log_verifiers, root_then
+from andon.gates.refusal import refuse
 from andon.gates.said import Said, members, read_said
 from andon.gates.serving import Admission, admission_of
 from andon.kernel.canonical import Json, dumps, loads
@@ -109,7 +109,8 @@ def read_bundle(data: bytes) -> Bundle:
 def check_bundle(bundle: Bundle, target: str, read_object: ReadObject, trust: Trust) -> LoadedRelease:
     """Check a release from its bytes and its bundle alone: everything that admission proved, once more.
 
-    A trust root that has expired since does not take down what was rightly admitted.
+    What was rightly admitted goes on being served: neither a trust root that has expired since, nor a floor that
+    demands more since, nor an approver who has left takes it down. A compromised key does, and a revocation.
 
     Args:
         bundle: The proof.
@@ -123,9 +124,10 @@ def check_bundle(bundle: Bundle, target: str, read_object: ReadObject, trust: Tr
     """
     if bundle.release in trust.revoked:
         raise revoked(bundle.release)
-    root = verify_chain(_roots(bundle), trust.fingerprint, trust.verifier)
-    said = _said(bundle, root, trust)
-    one, admission = _admission(bundle, said, root, target)
+    roots = verify_versions(_roots(bundle), trust.fingerprint, trust.verifier)
+    said = _said(bundle, roots[-1], trust)
+    one, admission = _admission(bundle, said, roots[-1], target)
+    root = root_then(roots, admission.root_version)
     manifests = _manifests(bundle)
     facts = release_facts(_release(bundle, manifests))
     model = single_input(manifests[bundle.release], "model", manifests)
@@ -140,6 +142,7 @@ def check_bundle(bundle: Bundle, target: str, read_object: ReadObject, trust: Tr
         declaration=declaration,
         root=root,
         at_ns=admission.time_ns,
+        general=general_of(said),
     )
     check_unrevoked(chain)
     proven = check_chain(chain)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
-from andon.attest.statement import RELEASE, SIGNOFF
+from andon.attest.statement import DELEGATION, RELEASE, REVOCATION
 from andon.attest.trust_root import Floor, TrustRoot, floor_of
 from andon.contracts.declaration import Declaration
 from andon.contracts.policy import GateKind, Policy
@@ -13,16 +13,19 @@ from andon.contracts.wire import from_json
 from andon.gates.criteria import weigh
 from andon.gates.passage import (
     Pass,
-    content_of,
     count_people,
     decide,
+    demanded,
     final_verdicts,
-    gate_behind,
+    found_again,
     newest_pass,
-    refuse,
     rules_for,
 )
+from andon.gates.refusal import refuse
 from andon.gates.said import Said
+from andon.gates.signers import gate_behind
+from andon.gates.verdict import content_of
+from andon.gates.waiver import read_waiver
 from andon.kernel.digest import Digest
 from andon.kernel.errors import InputError, RefusedError
 from andon.store.manifest import Kind, Manifest
@@ -37,8 +40,10 @@ class Chain:
     Attributes:
         release: Digest of the release manifest.
         target: Where it is to be served.
-        manifests: The release, its report, its model and all the model's ancestors, each read again from its bytes.
+        manifests: The release, its report, its model and all the model's ancestors, and the release before it with its
+            model, each read again from its bytes.
         said: Statements about any of them, by each subject, each proved to be in the ledger; see `by_subject`.
+        general: Every delegation and revocation, whatever it is about, in the order of the ledger.
         objects: Digests of the objects whose bytes were just read and found right.
         declaration: The factory's declaration that the release names, read again from its bytes.
         root: Who is who, and the targets' floors.
@@ -53,10 +58,13 @@ class Chain:
     declaration: Declaration
     root: TrustRoot
     at_ns: int
+    general: Sequence[Said] = ()
 
-    def about(self, subject: Digest) -> Sequence[Said]:
-        """What was said about an artefact, or about bytes, in the order of the ledger."""
-        return self.said.get(subject, ())
+    def about(self, *subjects: Digest) -> Sequence[Said]:
+        """What was said about an artefact, or about bytes, and what is general, in the order of the ledger."""
+        about = [one for subject in subjects for one in self.said.get(subject, ())]
+        found = {one.digest: one for one in (*about, *self.general)}
+        return sorted(found.values(), key=lambda one: one.index)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +88,12 @@ def by_subject(said: Iterable[Said]) -> dict[Digest, list[Said]]:
         for subject in dict.fromkeys(one.subjects):
             found.setdefault(subject, []).append(one)
     return found
+
+
+def general_of(said: Iterable[Said]) -> tuple[Said, ...]:
+    """The delegations and revocations among statements, in the order of the ledger."""
+    found = (one for one in said if one.statement.predicate_type in (DELEGATION, REVOCATION))
+    return tuple(sorted(found, key=lambda one: one.index))
 
 
 def release_facts(manifest: Manifest) -> ReleaseFacts:
@@ -164,9 +178,9 @@ def check_chain(chain: Chain) -> Proven:
     relied = [_bound(chain).digest]
     relied += _check_sources(chain, lineage, floor, facts)
     for kind in MODEL_GATES:
-        relied += _check_gate(chain, f"{kind}:{facts.model_name}", model, _is_required(chain, floor, kind, facts))
+        relied += _check_gate(chain, floor, facts, f"{kind}:{facts.model_name}", model)
     relied += _check_release_gate(chain, floor, facts)
-    order = {one.digest: one.index for said in chain.said.values() for one in said}
+    order = {one.digest: one.index for said in (*chain.said.values(), chain.general) for one in said}
     return Proven(facts, model, report, tuple(sorted(set(relied), key=lambda digest: order[digest])))
 
 
@@ -221,19 +235,21 @@ def _bound(chain: Chain) -> Said:
     raise refuse("gates.not-bound", "Nobody signed this release as bound.", chain.release, "no statement", "Bind it.")
 
 
-def _is_required(chain: Chain, floor: Floor, kind: str, facts: ReleaseFacts) -> bool:
+def _is_required(chain: Chain, floor: Floor, gate: str) -> bool:
     """Whether a gate of the model is demanded: by the floor or by the factory itself."""
-    gate = f"{kind}:{facts.model_name}"
-    return kind in floor.gates or gate in floor.gates or _declared(chain.declaration, gate) is not None
+    kind = gate.partition(":")[0]
+    asked = {*floor.gates, *(one.gate for one in (*floor.criteria, *floor.first_criteria))}
+    pinned = {name for name, _ in floor.policies}
+    return not asked.isdisjoint((kind, gate)) or gate in pinned or _declared(chain.declaration, gate) is not None
 
 
 def _declared(declaration: Declaration, gate: str) -> Policy | None:
     return next((policy for policy in declaration.gates if policy.gate == gate), None)
 
 
-def _check_gate(chain: Chain, gate: str, subject: Digest, is_required: bool) -> list[Digest]:
-    """The Pass of one gate under exactly the declared policy; what it relied on, oldest first."""
-    if not is_required:
+def _check_gate(chain: Chain, floor: Floor, facts: ReleaseFacts, gate: str, subject: Digest) -> list[Digest]:
+    """The Pass of one gate under exactly the declared policy and the floor; what it relied on, oldest first."""
+    if not _is_required(chain, floor, gate):
         return []
     declared = _declared(chain.declaration, gate)
     if declared is None:
@@ -245,14 +261,58 @@ def _check_gate(chain: Chain, gate: str, subject: Digest, is_required: bool) -> 
             "Declare the gate in the factory, then run the line.",
         )
     passed = find_pass(chain, gate, subject)
-    if passed.verdict.policy.digest() != declared.digest():
+    _check_demanded(chain, floor, facts, declared, passed)
+    return _relied(chain, passed, subject)
+
+
+def _check_demanded(chain: Chain, floor: Floor, facts: ReleaseFacts, declared: Policy, passed: Pass) -> None:
+    """A Pass must be for this target, over what is declared and demanded there, against the champion it follows."""
+    verdict, gate = passed.verdict, declared.gate
+    if verdict.target != chain.target:
+        raise refuse(
+            "gates.other-target",
+            f"The gate {gate} passed for another target.",
+            passed.digest,
+            verdict.target or "no target",
+        )
+    effective = demanded(declared, floor, is_first=not facts.predecessor)
+    if (verdict.declared.digest(), verdict.policy.digest()) != (declared.digest(), effective.digest()):
         raise refuse(
             "gates.other-policy",
-            f"The gate {gate} passed under another policy than the declared one.",
+            f"The gate {gate} passed under another policy than the declared one with the floor of {floor.target}.",
             passed.digest,
-            passed.verdict.policy.digest(),
+            verdict.policy.digest(),
         )
-    return [passed.digest, *passed.verdict.signoffs]
+    champion = champion_before(chain, facts)
+    if any(one.baseline == "champion" for one in effective.criteria) and verdict.champion != champion:
+        raise refuse(
+            "gates.champion-moved",
+            f"The gate {gate} compared with another model than the one this release follows.",
+            passed.digest,
+            f"{verdict.champion or 'none'}, and {champion or 'none'} served",
+            "Run the line again: the model is measured against the one that serves now.",
+        )
+
+
+def champion_before(chain: Chain, facts: ReleaseFacts) -> Digest:
+    """The model of the release that this one follows; empty for the first.
+
+    Raises:
+        RefusedError: That release is not among the manifests (`gates.lineage-open`).
+    """
+    if not facts.predecessor:
+        return ""
+    if facts.predecessor not in chain.manifests:
+        raise refuse("gates.lineage-open", "The release before this one is not recorded.", facts.predecessor, "nothing")
+    return single_input(chain.manifests[facts.predecessor], "model", chain.manifests)
+
+
+def _relied(chain: Chain, passed: Pass, subject: Digest) -> list[Digest]:
+    """What a Pass rests on: itself, people, and waivers with the verdicts they are about."""
+    verdict = passed.verdict
+    about = chain.about(subject, verdict.content)
+    waived = [read_waiver(one.statement).verdict for one in about if one.digest in verdict.waivers]
+    return [passed.digest, *verdict.signoffs, *verdict.waivers, *waived]
 
 
 def find_pass(chain: Chain, gate: str, subject: Digest) -> Pass:
@@ -262,18 +322,41 @@ def find_pass(chain: Chain, gate: str, subject: Digest) -> Pass:
         RefusedError: There is none, and why; or a measured failure on the same bytes and rows is final
             (`gates.failure-is-final`).
     """
-    passed = newest_pass(
-        chain.about(subject), chain.root, factory=chain.declaration.factory, gate=gate, subject=subject
-    )
-    _check_final(chain, passed, subject)
+    about = chain.about(subject, content_of(chain.manifests[subject]))
+    passed = newest_pass(about, chain.root, factory=chain.declaration.factory, gate=gate, subject=subject)
+    _check_waivers(chain, passed, about)
+    _check_final(chain, passed, subject, about)
     return passed
 
 
-def _check_final(chain: Chain, passed: Pass, subject: Digest) -> None:
+def _check_waivers(chain: Chain, passed: Pass, about: Sequence[Said]) -> None:
+    """Waivers that a Pass relied on must hold at the moment that counts, not only when it was judged."""
+    verdict = passed.verdict
+    if not verdict.waivers:
+        return
+    now = found_again(verdict, about, chain.root, now_ns=chain.at_ns, only=verdict.waivers)
+    void = [one.criterion.text() for one, then in zip(now, verdict.findings, strict=True) if one.holds != then.holds]
+    if void:
+        raise refuse(
+            "gates.waiver-void",
+            f"The gate {verdict.gate} passed on a waiver that holds no more.",
+            verdict.subject,
+            "; ".join(void),
+            "Have it waived again by who may, or train another model.",
+        )
+
+
+def _check_final(chain: Chain, passed: Pass, subject: Digest, about: Sequence[Said]) -> None:
     content = content_of(chain.manifests[subject])
     verdict = passed.verdict
     failed = final_verdicts(
-        chain.about(content), chain.root, content=content, gate=verdict.gate, rows=verdict.evidence.rows
+        about,
+        chain.root,
+        content=content,
+        gate=verdict.gate,
+        rows=verdict.evidence.rows,
+        target=chain.target,
+        now_ns=chain.at_ns,
     )
     if failed or verdict.content != content:
         raise refuse(
@@ -288,7 +371,7 @@ def _check_final(chain: Chain, passed: Pass, subject: Digest) -> None:
 def _check_sources(chain: Chain, lineage: Iterable[Digest], floor: Floor, facts: ReleaseFacts) -> list[Digest]:
     """Every batch passed its data gate, and every dataset was published by such a Pass."""
     kinds = {digest: chain.manifests[digest].kind for digest in lineage}
-    passes = [_data_pass(chain, digest) for digest, kind in kinds.items() if kind == "batch"]
+    passes = [_data_pass(chain, floor, digest) for digest, kind in kinds.items() if kind == "batch"]
     if not passes:
         raise refuse(
             "gates.lineage-open", "No source batch stands at the beginning of this release.", chain.release, "no batch"
@@ -324,8 +407,11 @@ def _check_floor(chain: Chain, floor: Floor) -> None:
             )
 
 
-def _data_pass(chain: Chain, batch: Digest) -> Pass:
-    """The Pass of a batch. It may have been judged under an older policy, if its values satisfy the present one too."""
+def _data_pass(chain: Chain, floor: Floor, batch: Digest) -> Pass:
+    """The Pass of a batch. It may have been judged under another policy, if its values satisfy the present one too.
+
+    A data gate judges before anybody knows where a model goes, so the target's floor is held against its values here.
+    """
     gates = {policy.gate: policy for policy in chain.declaration.gates if policy.gate.startswith("data:")}
     refusal = refuse("gates.no-pass", "No data gate of the factory passed this batch.", batch, "no verdict")
     for gate, declared in gates.items():
@@ -335,11 +421,12 @@ def _data_pass(chain: Chain, batch: Digest) -> Pass:
             refusal = refusal if error.code == "gates.no-pass" else error
             continue
         verdict = passed.verdict
-        findings = weigh(declared, verdict.evidence, verdict.champion)
-        if verdict.policy.digest() != declared.digest() and decide(findings, ()) != "PASSED":
+        effective = demanded(declared, floor, is_first=False)
+        findings = weigh(effective, verdict.evidence, verdict.champion)
+        if verdict.policy.digest() != effective.digest() and decide(findings, ()) != "PASSED":
             raise refuse(
                 "gates.other-policy",
-                f"This batch passed {gate} under an older policy, and its values do not satisfy the present one.",
+                f"This batch passed {gate}, and its values do not satisfy what is demanded of it for this target now.",
                 batch,
                 "; ".join(f"{f.criterion.text()}: {f.why}" for f in findings if f.holds != "yes"),
                 "Ingest the batch again, or train without it.",
@@ -351,28 +438,34 @@ def _data_pass(chain: Chain, batch: Digest) -> Pass:
 def _check_release_gate(chain: Chain, floor: Floor, facts: ReleaseFacts) -> list[Digest]:
     """The release gate's Pass, and its people counted again, with the floor's."""
     gate = f"release:{facts.model_name}"
-    if not (floor.signoffs or _is_required(chain, floor, "release", facts)):
+    if not (floor.signoffs or floor.first_signoffs or _is_required(chain, floor, gate)):
         return []
-    relied = _check_gate(chain, gate, chain.release, is_required=True)
-    passed = find_pass(chain, gate, chain.release)
-    verdict = passed.verdict
-    signoffs = [one for one in chain.about(chain.release) if one.statement.predicate_type == SIGNOFF]
+    relied = _check_gate(chain, floor, facts, gate, chain.release)
+    if not relied:
+        raise refuse(
+            "gates.gate-undeclared",
+            f"The target asks for people, and the factory does not declare the gate {gate}.",
+            chain.target,
+            "no such gate",
+            "Declare the gate in the factory, then run the line.",
+        )
+    verdict = find_pass(chain, gate, chain.release).verdict
     excluded = (*verdict.excluded, *facts.initiators)
     counts = count_people(
-        rules_for(verdict.policy, floor, verdict.findings),
+        rules_for(verdict.policy, verdict.findings),
         verdict.question(),
-        signoffs,
+        chain.about(chain.release),
         chain.root,
         excluded=excluded,
         now_ns=chain.at_ns,
     )
     missing = "; ".join(filter(None, (one.missing() for one in counts)))
-    if missing or verdict.target != chain.target:
+    if missing:
         raise refuse(
             "gates.people-missing",
             f"The release gate {gate} lacks people.",
             chain.release,
-            missing or f"they signed for the target {verdict.target!r}",
+            missing,
             "Have the people named sign off: andon approve.",
         )
-    return relied + [digest for one in counts for _, digest in one.approved]
+    return relied + [digest for one in counts for digest in (*(d for _, d in one.approved), *one.lent)]

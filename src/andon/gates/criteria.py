@@ -37,6 +37,8 @@ def check_policy(policy: Policy) -> None:
             raise _malformed(policy, f"{criterion.metric} has the bound {criterion.bound!r}")
         if type(criterion.min_n) is not int or criterion.min_n < 0:
             raise _malformed(policy, f"{criterion.metric} asks for {criterion.min_n!r} rows")
+        if criterion.by and criterion.slice:
+            raise _malformed(policy, f"{criterion.metric} asks for every slice of {criterion.by}, and for one")
     for rule in policy.signoffs:
         if type(rule.people) is not int or rule.people < 1 or rule.within_ns <= 0 or not rule.role:
             raise _malformed(policy, f"{rule.people!r} people of {rule.role!r} within {rule.within_ns!r} ns")
@@ -60,11 +62,13 @@ def weigh(policy: Policy, evidence: Evidence, champion: Digest | str) -> tuple[F
     findings: list[Finding] = []
     for criterion in policy.criteria:
         if criterion.baseline == "champion" and not champion:
-            findings.append(Finding(criterion, "", "not applicable", None, 0, "not applicable: first release"))
+            findings.append(
+                Finding(criterion, criterion.slice, "not applicable", None, 0, "not applicable: first release")
+            )
         elif criterion.by:
             findings += _weigh_slices(criterion, evidence, champion)
         else:
-            findings.append(_weigh_one(criterion, "", evidence, champion))
+            findings.append(_weigh_one(criterion, criterion.slice, evidence, champion))
     return tuple(findings)
 
 
@@ -78,7 +82,7 @@ def outcome(findings: Iterable[Finding], *, few_accepted: bool = False, people_m
         few_accepted: Whether people accepted, in their sign-off, that some slices have too few rows.
         people_missing: Whether sign-offs that the gate asks for are missing.
     """
-    held = list(findings)
+    held = [finding for finding in findings if finding.criterion.severity == "block"]
     if any(finding.holds == "no" and not is_of_the_world(finding) for finding in held):
         return "FAILED"
     if people_missing or any(finding.holds == "no" for finding in held):
@@ -94,11 +98,18 @@ def is_of_the_world(finding: Finding) -> bool:
 
 
 def final_failures(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """The findings that stay: a "no" that was measured, on the subject itself.
+    """The findings that stay: a "no" that was measured, on the subject itself, of a criterion that blocks.
 
     A value that was never measured says nothing about the subject, so that such a "no" may be asked again.
     """
-    return tuple(f for f in findings if f.holds == "no" and f.value is not None and not is_of_the_world(f))
+    return tuple(
+        finding
+        for finding in findings
+        if finding.holds == "no"
+        and finding.value is not None
+        and finding.criterion.severity == "block"
+        and not is_of_the_world(finding)
+    )
 
 
 def _weigh_slices(criterion: Criterion, evidence: Evidence, champion: Digest) -> list[Finding]:

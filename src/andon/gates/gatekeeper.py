@@ -3,16 +3,15 @@
 from dataclasses import dataclass
 
 from andon.attest import envelope as envelopes
-from andon.attest.statement import SIGNOFF
-from andon.gates.judging import judge
+from andon.gates.handing import hand_in
+from andon.gates.judging import counts_of, judge, question_of
 from andon.gates.keeping import Keeping
 from andon.gates.passage import Pass, newest_pass
 from andon.gates.releasing import admit_release, bind, revoke, revoked_releases, roll_back
-from andon.gates.request import Judgement, JudgeRequest, Receipt
-from andon.gates.said import Said, read_statement
-from andon.gates.signoff import person_behind, read_signoff
+from andon.gates.request import Judgement, JudgeRequest, Question, Receipt
+from andon.gates.signoff import Count
+from andon.gates.verdict import content_of
 from andon.kernel.digest import Digest
-from andon.kernel.errors import InputError, RefusedError
 from andon.store.manifest import Manifest
 
 
@@ -30,6 +29,22 @@ class Gatekeeper:
         """
         return judge(self.keeping, request)
 
+    def question(self, request: JudgeRequest) -> Question:
+        """What exactly people sign about who answer for a request.
+
+        Raises:
+            RefusedError: The target is unknown, or its floor allows another policy only.
+        """
+        return question_of(self.keeping, request)
+
+    def counts(self, request: JudgeRequest) -> tuple[Count, ...]:
+        """How the people that a request needs stand now; nothing is decided or written.
+
+        Raises:
+            AndonError: See `andon.gates.judging.counts_of`.
+        """
+        return counts_of(self.keeping, request)
+
     def pass_of(self, subject: Digest, gate: str) -> Pass:
         """The Pass that opens an artefact to the next stage, judged again from its values and its policy.
 
@@ -37,41 +52,20 @@ class Gatekeeper:
             RefusedError: There is none, and why.
         """
         root = self.keeping.record.root()
-        about = self.keeping.record.about(subject, root)
+        about = self.keeping.record.known((subject, content_of(self.keeping.manifests.get(subject))), root)
         return newest_pass(about, root, factory=root.factory, gate=gate, subject=subject)
 
-    def sign_off(self, envelope: envelopes.Envelope) -> Digest:
-        """Append a person's signed approval or rejection; whether it counts is decided when the gate judges.
+    def hand_in(self, envelope: envelopes.Envelope) -> Digest:
+        """Append what a person signed: a sign-off, a waiver, an annulment or a delegation.
+
+        Whether a sign-off or a delegation counts is decided when a gate judges. A waiver or an annulment that could not
+        count is refused at once.
 
         Raises:
-            InputError: It is not a sign-off, or is about another factory or an unknown artefact.
-            RefusedError: No person of the trust root signed it (`gates.not-a-person`).
+            InputError: It is none of these, or is about another factory or something unknown.
+            RefusedError: No person of the trust root signed it (`gates.not-a-person`), or this person may not.
         """
-        record, statement = self.keeping.record, read_statement(envelope)
-        root = record.root()
-        record.check_memory()
-        if statement.predicate_type != SIGNOFF:
-            raise InputError("gates.not-a-signoff", "This is not a sign-off.", found=statement.predicate_type)
-        signoff = read_signoff(statement)
-        keys = envelopes.signers_of(envelope, record.verifiers(root))
-        digest = envelopes.digest_of(envelope)
-        person = person_behind(Said(digest, statement, keys, 0, self.keeping.clock.now_ns()), root)
-        if isinstance(person, str):
-            raise RefusedError(
-                "gates.not-a-person",
-                "Only a person of the trust root signs off.",
-                found=person,
-                fix="Sign it yourself.",
-            )
-        if (signoff.domain, signoff.factory) != (root.domain, root.factory):
-            raise InputError("gates.other-factory", "This sign-off is for another factory.", found=signoff.factory)
-        self.keeping.manifests.get(statement.subjects[0].digest)
-        with self.keeping.units.begin() as unit:
-            if any(one.digest == digest for one in record.statements.about(statement.subjects[0].digest, SIGNOFF)):
-                return digest
-            record.add(unit, envelope)
-        self.keeping.remember(root)
-        return digest
+        return hand_in(self.keeping, envelope)
 
     def bind(self, manifest: Manifest) -> Digest:
         """Record a release and sign that it was put together, on top of what its target serves.
@@ -97,16 +91,16 @@ class Gatekeeper:
         """
         return roll_back(self.keeping, target=target, to=to, by=by, reason=reason)
 
-    def revoke(self, *, release: Digest, by: str, reason: str) -> Digest:
-        """Sign that a release must not be loaded any more, anywhere.
+    def revoke(self, *, digest: Digest, by: str, reason: str) -> Digest:
+        """Sign that a release must not be loaded any more anywhere, or that a waiver or a delegation counts no more.
 
         Raises:
-            RefusedError: It is not a release, or nobody is named who asks.
+            RefusedError: It is none of these, or nobody is named who asks.
         """
-        return revoke(self.keeping, release=release, by=by, reason=reason)
+        return revoke(self.keeping, digest=digest, by=by, reason=reason)
 
     def revoked(self) -> frozenset[Digest]:
-        """Every release that was revoked, for servers to know."""
+        """The digests of everything that was revoked, for servers to know."""
         return revoked_releases(self.keeping)
 
     def serving(self, model_name: str, target: str) -> Digest:

@@ -5,26 +5,21 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from andon.attest.statement import GATE_VERDICT, SIGNOFF
-from andon.attest.trust_root import Principal, TrustRoot, floor_of
-from andon.contracts.policy import Finding, Outcome
+from andon.attest.trust_root import Principal, TrustRoot
+from andon.contracts.policy import Finding, Outcome, Policy
 from andon.contracts.wire import to_json
+from andon.gates.annulment import standing
 from andon.gates.chain import release_facts
 from andon.gates.criteria import check_policy, final_failures, is_of_the_world, weigh
 from andon.gates.keeping import Keeping
-from andon.gates.passage import (
-    Moved,
-    Verdict,
-    content_of,
-    count_people,
-    decide,
-    final_verdicts,
-    gate_behind,
-    read_verdict,
-    rules_for,
-    verdict_statement,
-)
-from andon.gates.request import Judgement, JudgeRequest, Publication
-from andon.gates.signoff import Count, person_behind
+from andon.gates.looks import count_looks, is_counted, with_looks
+from andon.gates.passage import count_people, decide, demanded, final_verdicts, floor_for, rules_for
+from andon.gates.request import Judgement, JudgeRequest, Publication, Question
+from andon.gates.said import Said
+from andon.gates.signers import gate_behind, person_behind
+from andon.gates.signoff import Count
+from andon.gates.verdict import Moved, Verdict, content_of, read_verdict, verdict_statement
+from andon.gates.waiver import waive
 from andon.kernel.canonical import dumps
 from andon.kernel.digest import Digest
 from andon.kernel.errors import ConflictError, InputError, RefusedError
@@ -38,12 +33,22 @@ class _Case:
     """A request with all that is known about it at the moment of judging."""
 
     request: JudgeRequest
+    policy: Policy
     root: TrustRoot
+    known: tuple[Said, ...]
     excluded: tuple[str, ...]
+    is_first: bool
+    looks: int
     findings: tuple[Finding, ...]
+    waivers: tuple[Digest, ...]
     counts: tuple[Count, ...]
     stands: tuple[Digest, ...]
     now_ns: int
+
+    @property
+    def question(self) -> Question:
+        """What people sign about."""
+        return self.request.question(self.policy)
 
     @property
     def outcome(self) -> Outcome:
@@ -71,14 +76,46 @@ def judge(keeping: Keeping, request: JudgeRequest) -> Judgement:
         request = replace(request, champion=_champion(keeping, request, root))
         if request.publish:
             _check_publication(keeping, request, request.publish)
+        case = _case(keeping, request, root)
         _record_work(keeping, unit, request)
-        judgement = _recorded(keeping, request, root) or _decide(keeping, unit, request, root)
+        judgement = _recorded(keeping, case) or _decide(keeping, unit, case)
     if judgement.outcome == "PENDING":
         keeping.blobs.put([dumps(to_json(request.evidence))])
-        keeping.blobs.put([dumps(to_json(request.policy))])
+        keeping.blobs.put([dumps(to_json(case.policy))])
     else:
         keeping.remember(root)
     return judgement
+
+
+def question_of(keeping: Keeping, request: JudgeRequest) -> Question:
+    """What exactly people sign about who answer for a request: the policy is the one in effect, floor included.
+
+    Raises:
+        RefusedError: The target is unknown, or its floor allows another policy only.
+    """
+    root = keeping.record.root()
+    return request.question(_effective(keeping, request, root)[0])
+
+
+def counts_of(keeping: Keeping, request: JudgeRequest) -> tuple[Count, ...]:
+    """How the people that a request needs stand now: who counts, who does not and why, who is missing.
+
+    Raises:
+        InputError: The request contradicts itself.
+        RefusedError: The target is unknown, or its floor allows another policy only.
+    """
+    root = keeping.record.root()
+    _check_request(request, root)
+    return _case(keeping, request, root).counts
+
+
+def _effective(keeping: Keeping, request: JudgeRequest, root: TrustRoot) -> tuple[Policy, bool]:
+    """What is demanded in effect, and whether the target has no champion yet."""
+    is_first = False
+    if request.target:
+        name = request.policy.gate.partition(":")[2]
+        is_first = not keeping.serving(keeping.decisions(root), root, name, request.target)[0]
+    return demanded(request.policy, floor_for(root, request.target), is_first=is_first), is_first
 
 
 def _check_request(request: JudgeRequest, root: TrustRoot) -> None:
@@ -90,8 +127,7 @@ def _check_request(request: JudgeRequest, root: TrustRoot) -> None:
         raise _contradiction("gates.evidence-elsewhere", request, f"evidence about {request.evidence.subject}")
     if request.factory != root.factory:
         raise _contradiction("gates.other-factory", request, f"{request.factory}, and this gate is of {root.factory}")
-    if request.target:
-        floor_of(root, request.target)
+    floor_for(root, request.target)
     if kind == "release" and release_facts(request.subject).target != request.target:
         raise _contradiction("gates.other-target", request, f"a release for another target than {request.target!r}")
     needs_target = kind == "release" or any(one.baseline == "champion" for one in request.policy.criteria)
@@ -141,43 +177,49 @@ def _record_work(keeping: Keeping, unit: Unit, request: JudgeRequest) -> None:
         keeping.commits.commit(unit, done.stage_key, done.output, done.run_id, keeping.clock.now_ns())
 
 
-def _recorded(keeping: Keeping, request: JudgeRequest, root: TrustRoot) -> Judgement | None:
-    """The verdict that answered this very question before, if one did."""
-    question, excluded = request.question(), set(_excluded(request))
-    for one in reversed(keeping.record.about(request.subject.digest, root, GATE_VERDICT)):
+def _recorded(keeping: Keeping, case: _Case) -> Judgement | None:
+    """The newest verdict that answered this very question, if there is one and it would be the same now."""
+    for one in reversed(standing(case.known, case.root)):
         try:
-            gate_behind(one, root)
+            gate_behind(one, case.root)
             verdict = read_verdict(one.statement)
         except (InputError, RefusedError):
             continue
-        if (verdict.question(), verdict.champion) == (question, request.champion) and excluded <= set(verdict.excluded):
-            return Judgement(
-                outcome=verdict.outcome,
-                question=question,
-                findings=_final_first(keeping, verdict.stands, root) + verdict.findings,
-                verdict=one.digest,
-                published=verdict.publish.digest if verdict.publish else "",
-                missing=(),
-                counted=_signers(keeping, verdict.signoffs, root),
-                is_recorded=True,
-            )
+        if verdict.question() == case.question:
+            asked = (case.request.champion, case.findings, case.outcome)
+            answered = (verdict.champion, verdict.findings, verdict.outcome)
+            is_same = asked == answered and set(case.excluded) <= set(verdict.excluded)
+            return _answered(keeping, case, one.digest, verdict) if is_same else None
     return None
 
 
-def _decide(keeping: Keeping, unit: Unit, request: JudgeRequest, root: TrustRoot) -> Judgement:
-    case = _case(keeping, request, root)
+def _answered(keeping: Keeping, case: _Case, digest: Digest, verdict: Verdict) -> Judgement:
+    return Judgement(
+        outcome=verdict.outcome,
+        question=case.question,
+        findings=_final_first(keeping, verdict.stands, case.root) + verdict.findings,
+        verdict=digest,
+        published=verdict.publish.digest if verdict.publish else "",
+        missing=(),
+        counted=_signers(keeping, verdict.signoffs, case.root),
+        is_recorded=True,
+    )
+
+
+def _decide(keeping: Keeping, unit: Unit, case: _Case) -> Judgement:
+    request = case.request
     verdict_digest, moved = "", None
     if case.outcome != "PENDING":
         if case.outcome == "PASSED" and request.publish:
             moved = _next_move(keeping, request.publish)
-        verdict_digest = keeping.record.say(unit, verdict_statement(_verdict(case, moved)))
+        verdict_digest = keeping.record.say(unit, verdict_statement(_verdict(keeping, case, moved)))
     if moved and request.publish:
         keeping.manifests.add(unit, request.publish.manifest)
         keeping.refs.move(unit, moved.ref, request.publish.expected, moved.digest, case.now_ns)
     return Judgement(
         outcome=case.outcome,
-        question=request.question(),
-        findings=_final_first(keeping, case.stands, root) + case.findings,
+        question=case.question,
+        findings=_final_first(keeping, case.stands, case.root) + case.findings,
         verdict=verdict_digest,
         published=moved.digest if moved else "",
         missing=_missing(case) if case.outcome == "PENDING" else (),
@@ -187,31 +229,45 @@ def _decide(keeping: Keeping, unit: Unit, request: JudgeRequest, root: TrustRoot
 
 
 def _case(keeping: Keeping, request: JudgeRequest, root: TrustRoot) -> _Case:
-    record, subject = keeping.record, request.subject
-    content, now_ns = content_of(subject), keeping.clock.now_ns()
-    findings = weigh(request.policy, request.evidence, request.champion)
-    floor = floor_of(root, request.target) if subject.kind == "release" else None
-    counts = count_people(
-        rules_for(request.policy, floor, findings),
-        request.question(),
-        record.about(subject.digest, root, SIGNOFF),
-        root,
-        excluded=_excluded(request),
+    policy, is_first = _effective(keeping, request, root)
+    question, content = request.question(policy), content_of(request.subject)
+    known = tuple(keeping.record.known((request.subject.digest, content), root))
+    excluded, now_ns = _excluded(request), keeping.clock.now_ns()
+    looks = _looks(keeping, request, root)
+    weighed = weigh(policy, with_looks(request.evidence, looks), request.champion)
+    findings, waivers = waive(weighed, question, known, root, excluded=excluded, now_ns=now_ns)
+    counts = count_people(rules_for(policy, findings), question, known, root, excluded=excluded, now_ns=now_ns)
+    rows, gate = request.evidence.rows, request.policy.gate
+    stands = final_verdicts(known, root, content=content, gate=gate, rows=rows, target=request.target, now_ns=now_ns)
+    return _Case(
+        request=request,
+        policy=policy,
+        root=root,
+        known=known,
+        excluded=excluded,
+        is_first=is_first,
+        looks=looks,
+        findings=findings,
+        waivers=waivers,
+        counts=counts,
+        stands=tuple(stands),
         now_ns=now_ns,
     )
-    stands = final_verdicts(
-        record.about(content, root, GATE_VERDICT),
-        root,
-        content=content,
-        gate=request.policy.gate,
-        rows=request.evidence.rows,
-    )
-    return _Case(request, root, _excluded(request), findings, counts, tuple(stands), now_ns)
 
 
-def _verdict(case: _Case, moved: Moved | None) -> Verdict:
+def _looks(keeping: Keeping, request: JudgeRequest, root: TrustRoot) -> int:
+    """How often this gate has looked at overlapping rows; 0 where the target does not count."""
+    gate = request.policy.gate
+    if not is_counted(gate, floor_for(root, request.target)):
+        return 0
+    verdicts = keeping.record.of_types(root, GATE_VERDICT)
+    return count_looks(verdicts, gate=gate, span=request.evidence.span, content=content_of(request.subject))
+
+
+def _verdict(keeping: Keeping, case: _Case, moved: Moved | None) -> Verdict:
     request = case.request
     is_passed = case.outcome == "PASSED"
+    relied = [digest for one in case.counts for digest in (*(d for _, d in one.approved), *one.lent)]
     return Verdict(
         domain=case.root.domain,
         factory=request.factory,
@@ -220,15 +276,21 @@ def _verdict(case: _Case, moved: Moved | None) -> Verdict:
         subject=request.subject.digest,
         content=content_of(request.subject),
         evidence=request.evidence,
-        policy=request.policy,
+        declared=request.policy,
+        policy=case.policy,
         findings=case.findings,
         outcome="PASSED" if is_passed else "FAILED",
         champion=request.champion,
+        is_first=case.is_first,
+        looks=case.looks,
         excluded=case.excluded,
-        signoffs=tuple(digest for one in case.counts for _, digest in one.approved) if is_passed else (),
+        signoffs=tuple(dict.fromkeys(relied)) if is_passed else (),
+        waivers=case.waivers,
         stands=case.stands,
         output=request.commit.output if request.commit else "",
         publish=moved,
+        tier=keeping.tier,
+        root_version=case.root.version,
         time_ns=case.now_ns,
     )
 
@@ -259,7 +321,8 @@ def _missing(case: _Case) -> tuple[str, ...]:
 
 
 def _signers(keeping: Keeping, signoffs: Sequence[Digest], root: TrustRoot) -> tuple[str, ...]:
-    people = (person_behind(keeping.record.get(digest, root), root) for digest in signoffs)
+    relied = (keeping.record.get(digest, root) for digest in signoffs)
+    people = (person_behind(one, root) for one in relied if one.statement.predicate_type == SIGNOFF)
     return tuple(dict.fromkeys(person.name for person in people if isinstance(person, Principal)))
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from andon.attest.statement import ADMISSION, ROLLBACK
 from andon.attest.trust_root import TrustRoot
+from andon.contracts.policy import Tier
 from andon.gates.chain import single_input
 from andon.gates.ports import Commits
 from andon.gates.record import Record
@@ -21,7 +22,11 @@ from andon.store.ports import Blobs
 
 @dataclass(frozen=True, slots=True)
 class Keeping:
-    """The gatekeeper's ports: control database, store, record, clock."""
+    """The gatekeeper's ports: control database, store, record, clock.
+
+    Attributes:
+        tier: The trust tier at which it runs, as the wiring computed it; every decision carries it.
+    """
 
     units: Units
     manifests: Manifests
@@ -30,6 +35,7 @@ class Keeping:
     commits: Commits
     record: Record
     clock: Clock
+    tier: Tier = "T0"
 
     def remember(self, root: TrustRoot) -> None:
         """Remember the ledger and the trust root as they stand now; one at a time, so that memory never goes back."""
@@ -70,13 +76,19 @@ class Keeping:
         return single_input(manifest, "model", inputs)
 
     def lineage_of(self, release: Digest) -> dict[Digest, Manifest]:
-        """A release, what it names, and everything its model was made from, each read again from its bytes.
+        """A release, what it names, everything its model was made from, and the release before it with what that names.
+
+        Each is read again from its bytes.
 
         Raises:
             InputError: One of them is not recorded.
             IntegrityError: One of them is not what was recorded.
         """
         found = {release: self.manifests.get(release)}
+        before = str(found[release].facts.get("predecessor", ""))
+        if before:
+            found[before] = self.manifests.get(before)
+            found |= {item.digest: self.manifests.get(item.digest) for item in found[before].inputs}
         named = [item.digest for item in found[release].inputs]
         found |= {digest: self.manifests.get(digest) for digest in named}
         waiting = [item.digest for d in named if found[d].kind == "model" for item in found[d].inputs]

@@ -1,76 +1,24 @@
-"""The signed word of a gate, and the only maker of a Pass: whoever relies on a verdict recomputes it here."""
+"""The only maker of a Pass: whoever relies on a verdict recomputes it here, from its values and its policy."""
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
 
-from andon.attest.statement import GATE_VERDICT, SIGNOFF, Statement, Subject
-from andon.attest.trust_root import GATE_ROLE, Floor, TrustRoot, holds, principals_of
-from andon.contracts.evidence import Evidence
+from andon.attest.statement import GATE_VERDICT, REVOCATION
+from andon.attest.trust_root import Floor, TrustRoot, floor_of
 from andon.contracts.policy import Finding, Outcome, Policy, SignOffRule
-from andon.contracts.wire import from_json, to_json
+from andon.gates.annulment import standing
 from andon.gates.criteria import final_failures, outcome, weigh
+from andon.gates.floor import effective_policy
+from andon.gates.looks import with_budget, with_looks
+from andon.gates.refusal import refuse
 from andon.gates.request import Question
-from andon.gates.said import Said, members
-from andon.gates.signoff import Count, acceptance_rules, count, effective_rules
-from andon.kernel.digest import Digest, of_value
+from andon.gates.said import Said
+from andon.gates.signers import gate_behind
+from andon.gates.signoff import Count, acceptance_rules, count
+from andon.gates.verdict import Verdict, read_verdict
+from andon.gates.waiver import waive
+from andon.kernel.digest import Digest
 from andon.kernel.errors import InputError, RefusedError
-from andon.store.manifest import Manifest
-
-
-@dataclass(frozen=True, slots=True)
-class Moved:
-    """Where a statement moved a name: to what, and the how many-eth move that was."""
-
-    ref: str
-    digest: Digest
-    sequence: int
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What a gate said, with everything needed to say it again.
-
-    Attributes:
-        domain: The trust domain whose keys and roles are meant.
-        content: Identity of the subject's bytes alone, so that a failure stays with them under another manifest.
-        champion: Digest of the model that served on the target then; empty for none, or where nothing was compared.
-        excluded: Principals whose sign-off did not count.
-        signoffs: Digests of the sign-offs relied on.
-        stands: Digests of earlier verdicts whose measured failure is final for this subject, gate and rows.
-        output: Digest of the artefact that the judged work put out; empty where no work was recorded with the verdict.
-        publish: The name moved together with this verdict, if one was.
-        time_ns: When it was judged, in nanoseconds UTC.
-    """
-
-    domain: str
-    factory: str
-    gate: str
-    target: str
-    subject: Digest
-    content: Digest
-    evidence: Evidence
-    policy: Policy
-    findings: tuple[Finding, ...]
-    outcome: Literal["PASSED", "FAILED"]
-    champion: Digest
-    excluded: tuple[str, ...]
-    signoffs: tuple[Digest, ...]
-    stands: tuple[Digest, ...]
-    output: Digest
-    publish: Moved | None
-    time_ns: int
-
-    def question(self) -> Question:
-        """What people signed about."""
-        return Question(
-            factory=self.factory,
-            gate=self.gate,
-            subject=self.subject,
-            target=self.target,
-            evidence=self.evidence.digest(),
-            policy=self.policy.digest(),
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,40 +31,37 @@ class Pass:
     logged_ns: int
 
 
-def content_of(manifest: Manifest) -> Digest:
-    """Identity of an artefact's bytes, whatever was written about them; of the manifest itself where it has none."""
-    if not manifest.content:
-        return manifest.digest
-    return of_value([manifest.kind, sorted(item.sha256 for item in manifest.content)])
+def rules_for(policy: Policy, findings: Iterable[Finding]) -> tuple[SignOffRule, ...]:
+    """The people a gate asks for, and those who must accept that rows are too few."""
+    is_few = any(one.holds == "too few" and one.criterion.severity == "block" for one in findings)
+    return acceptance_rules(policy.signoffs) if is_few else policy.signoffs
 
 
-def verdict_statement(verdict: Verdict) -> Statement:
-    """The statement that the gate signs: about the artefact, and about its bytes."""
-    content = () if verdict.content == verdict.subject else (Subject("content", verdict.content),)
-    return Statement((Subject(verdict.gate, verdict.subject), *content), GATE_VERDICT, members(to_json(verdict)))
-
-
-def read_verdict(statement: Statement) -> Verdict:
-    """The verdict in a statement, without believing it.
+def floor_for(root: TrustRoot, target: str) -> Floor | None:
+    """The floor of a target; `None` where a gate leads to none.
 
     Raises:
-        InputError: It is not one, or it speaks of other subjects than its own values do.
+        RefusedError: The target is not in the trust root.
     """
-    verdict = from_json(Verdict, statement.predicate)
-    if tuple(s.digest for s in statement.subjects) != tuple(dict.fromkeys((verdict.subject, verdict.content))):
-        raise InputError(
-            "gates.subject-mismatch",
-            "This verdict's subjects are not the ones its values are about.",
-            place=verdict.gate,
-            fix="Judge the artefact again.",
+    return floor_of(root, target) if target else None
+
+
+def demanded(declared: Policy, floor: Floor | None, *, is_first: bool) -> Policy:
+    """What a gate demands in effect: what the factory declared, and what the target's floor adds to it.
+
+    Raises:
+        RefusedError: The floor allows one policy only for this gate, and this is another (`gates.policy-not-pinned`).
+    """
+    pinned = dict(floor.policies).get(declared.gate) if floor else None
+    if floor and pinned and declared.digest() != pinned:
+        raise refuse(
+            "gates.policy-not-pinned",
+            f"The floor of {floor.target} allows one policy only for the gate {declared.gate}.",
+            declared.gate,
+            f"{declared.digest()}, and {pinned} is pinned",
+            f"Declare the pinned policy, or ask {floor.owner or 'the owners of the trust root'} to pin this one.",
         )
-    return verdict
-
-
-def rules_for(policy: Policy, floor: Floor | None, findings: Iterable[Finding]) -> tuple[SignOffRule, ...]:
-    """The people a gate asks for, and those who must accept that rows are too few."""
-    rules = effective_rules(policy, floor)
-    return acceptance_rules(rules) if any(finding.holds == "too few" for finding in findings) else rules
+    return with_budget(effective_policy(declared, floor, has_champion=not is_first), floor)
 
 
 def count_people(
@@ -138,14 +83,12 @@ def decide(findings: Iterable[Finding], counts: Iterable[Count]) -> Outcome:
     return outcome(findings, few_accepted=are_met, people_missing=not are_met)
 
 
-def check_pass(
-    said: Said, signoffs: Sequence[Said], root: TrustRoot, *, factory: str, gate: str, subject: Digest
-) -> Pass:
+def check_pass(said: Said, about: Sequence[Said], root: TrustRoot, *, factory: str, gate: str, subject: Digest) -> Pass:
     """Make a Pass of a verdict, by judging again: the word PASSED alone is worth nothing.
 
     Args:
         said: The verdict.
-        signoffs: The sign-offs it relied on, and others if at hand.
+        about: What was said about the artefact, with all delegations and revocations, in the order of the ledger.
         root: Who is who.
         factory: Whose gate it must be.
         gate: The gate it must be of.
@@ -153,31 +96,59 @@ def check_pass(
 
     Raises:
         RefusedError: It is not a verdict (`gates.not-a-verdict`), not of this gate and artefact
-            (`gates.verdict-elsewhere`), not signed by a gate key (`gates.signer-not-gate`), its findings are not what
-            its values give (`gates.findings-differ`), people are missing (`gates.people-missing`), or it did not pass
+            (`gates.verdict-elsewhere`), not signed by a gate key (`gates.signer-not-gate`), not judged by what its
+            target demands (`gates.floor-changed`, `gates.policy-not-pinned`), its findings are not what its values give
+            (`gates.findings-differ`), people are missing (`gates.people-missing`), or it did not pass
             (`gates.not-passed`).
     """
     verdict = _verdict_of(said)
     asked = (root.domain, factory, gate, subject)
-    if (verdict.domain, verdict.factory, verdict.gate, verdict.subject) != asked or verdict.policy.gate != gate:
+    gates = {verdict.policy.gate, verdict.declared.gate}
+    if (verdict.domain, verdict.factory, verdict.gate, verdict.subject) != asked or gates != {gate}:
         raise refuse("gates.verdict-elsewhere", "This verdict is about something else.", gate, verdict.gate)
     signer = gate_behind(said, root)
-    findings = weigh(verdict.policy, verdict.evidence, verdict.champion)
+    if demanded(verdict.declared, floor_for(root, verdict.target), is_first=verdict.is_first) != verdict.policy:
+        raise refuse(
+            "gates.floor-changed",
+            f"The gate {gate} did not judge by what its target demands.",
+            subject,
+            f"{verdict.policy.digest()}, under version {verdict.root_version} of the trust root",
+        )
+    before = [one for one in about if one.index < said.index]
+    findings = found_again(verdict, before, root, now_ns=verdict.time_ns, only=verdict.waivers)
     if findings != verdict.findings or verdict.evidence.subject != subject:
         raise refuse(
             "gates.findings-differ", "This verdict's findings are not what its values and policy give.", gate, subject
         )
-    _check_outcome(verdict, findings, said, signoffs, root)
+    _check_outcome(verdict, findings, before, root)
     return Pass(verdict, said.digest, signer, said.logged_ns)
+
+
+def found_again(
+    verdict: Verdict, said: Sequence[Said], root: TrustRoot, *, now_ns: int, only: Collection[Digest] | None = None
+) -> tuple[Finding, ...]:
+    """A verdict's findings, from its values and its policy, with the waivers that hold at a moment.
+
+    Args:
+        verdict: The verdict.
+        said: Statements about its subject.
+        root: Who is who.
+        now_ns: The moment.
+        only: The only waivers that may be relied on; `None` for any.
+    """
+    weighed = weigh(verdict.policy, with_looks(verdict.evidence, verdict.looks), verdict.champion)
+    findings, _ = waive(weighed, verdict.question(), said, root, excluded=verdict.excluded, now_ns=now_ns, only=only)
+    return findings
 
 
 def newest_pass(about: Sequence[Said], root: TrustRoot, *, factory: str, gate: str, subject: Digest) -> Pass:
     """The Pass that a gate's newest verdict over an artefact is.
 
-    What is not a verdict of this gate, or was not signed by a gate's key, is passed over; a newer failure is not.
+    What is not a verdict of this gate, was not signed by a gate's key, or was annulled by two people, is passed over; a
+    newer failure is not.
 
     Args:
-        about: Everything said about the artefact, in the order of the ledger.
+        about: Everything said about the artefact, with all delegations and revocations, in the order of the ledger.
         root: Who is who.
         factory: Whose gate it must be.
         gate: The gate.
@@ -186,11 +157,10 @@ def newest_pass(about: Sequence[Said], root: TrustRoot, *, factory: str, gate: s
     Raises:
         RefusedError: There is no verdict (`gates.no-pass`), or the newest is not a Pass, and why.
     """
-    signoffs = [one for one in about if one.statement.predicate_type == SIGNOFF]
     refusal = refuse("gates.no-pass", f"The gate {gate} never passed this artefact.", subject, "no verdict")
-    for one in reversed(about):
+    for one in reversed(standing(about, root)):
         try:
-            return check_pass(one, signoffs, root, factory=factory, gate=gate, subject=subject)
+            return check_pass(one, about, root, factory=factory, gate=gate, subject=subject)
         except RefusedError as error:
             if error.code == "gates.signer-not-gate":
                 refusal = error
@@ -199,46 +169,44 @@ def newest_pass(about: Sequence[Said], root: TrustRoot, *, factory: str, gate: s
     raise refusal
 
 
-def gate_behind(said: Said, root: TrustRoot) -> str:
-    """The name of the gatekeeper whose key signed a statement when it came into the ledger.
-
-    Raises:
-        RefusedError: No key of a service that held the role `gate` then signed it (`gates.signer-not-gate`).
-    """
-    for principal in principals_of(root, said.keys, said.logged_ns):
-        if principal.kind == "service" and holds(root, principal, GATE_ROLE, said.logged_ns):
-            return principal.name
-    raise refuse(
-        "gates.signer-not-gate",
-        "This statement was not signed by a gate's key.",
-        said.digest,
-        "a signature by no service that held the role gate",
-    )
-
-
-def final_verdicts(said: Iterable[Said], root: TrustRoot, *, content: Digest, gate: str, rows: Digest) -> list[Digest]:
+def final_verdicts(
+    said: Sequence[Said], root: TrustRoot, *, content: Digest, gate: str, rows: Digest, target: str, now_ns: int
+) -> list[Digest]:
     """The verdicts whose measured failure is final for these bytes, this gate and these rows.
 
-    Statements that no gate signed are not verdicts, and are passed over.
+    What the factory declared then stands, for every target; of the target's floor, what it demands now: a signed change
+    of the floor judges the same evidence anew. Verdicts that two people annulled are passed over, and so is what a
+    valid waiver covers. Statements that no gate signed are not verdicts.
+
+    Args:
+        said: Statements about the bytes and the artefact, with all revocations, in the order of the ledger.
+        root: Who is who, and what targets demand now.
+        content: The bytes.
+        gate: The gate.
+        rows: The rows measured on.
+        target: Where the subject is to be served; what another target's floor refused is nothing to this one.
+        now_ns: The moment.
     """
     found: list[Digest] = []
-    for one in said:
+    for one in standing(said, root):
         try:
             verdict = _verdict_of(one)
             gate_behind(one, root)
+            same = (verdict.content, verdict.gate, verdict.evidence.rows) == (content, gate, rows)
+            if same and final_failures(_under_floor_of_now(verdict, said, root, target, now_ns)):
+                found.append(one.digest)
         except RefusedError:
             continue
-        same = (verdict.content, verdict.gate, verdict.evidence.rows) == (content, gate, rows)
-        if same and final_failures(weigh(verdict.policy, verdict.evidence, verdict.champion)):
-            found.append(one.digest)
     return found
 
 
-def refuse(code: str, message: str, place: str, found: str, fix: str = "") -> RefusedError:
-    """A refusal whose remedy, unless said otherwise, is to let the gate judge."""
-    return RefusedError(
-        code, message, place=place, found=found, fix=fix or "Let the gate judge the artefact: andon run."
-    )
+def _under_floor_of_now(
+    verdict: Verdict, said: Sequence[Said], root: TrustRoot, target: str, now_ns: int
+) -> tuple[Finding, ...]:
+    """A verdict's evidence weighed by what the factory declared then and what the floor demands now."""
+    floor = next((floor for floor in root.floors if floor.target == target == verdict.target), None)
+    policy = with_budget(effective_policy(verdict.declared, floor, has_champion=not verdict.is_first), floor)
+    return found_again(replace(verdict, policy=policy), said, root, now_ns=now_ns)
 
 
 def _verdict_of(said: Said) -> Verdict:
@@ -250,12 +218,10 @@ def _verdict_of(said: Said) -> Verdict:
         raise refuse("gates.not-a-verdict", "This is no verdict.", said.digest, str(error)) from error
 
 
-def _check_outcome(
-    verdict: Verdict, findings: tuple[Finding, ...], said: Said, signoffs: Sequence[Said], root: TrustRoot
-) -> None:
-    relied = [one for one in signoffs if one.digest in verdict.signoffs and one.index < said.index]
+def _check_outcome(verdict: Verdict, findings: tuple[Finding, ...], before: Sequence[Said], root: TrustRoot) -> None:
+    relied = [one for one in before if one.statement.predicate_type == REVOCATION or one.digest in verdict.signoffs]
     counts = count_people(
-        rules_for(verdict.policy, None, findings),
+        rules_for(verdict.policy, findings),
         verdict.question(),
         relied,
         root,

@@ -1,12 +1,12 @@
 """The gates' record: statements signed, appended to the ledger, and found again with their signatures checked."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from andon.attest import envelope as envelopes
 from andon.attest.envelope import Envelope
 from andon.attest.statement import DELEGATION, REVOCATION, Statement, seal
-from andon.attest.succession import verify_chain
+from andon.attest.succession import verify_versions
 from andon.attest.trust_root import LOG_ROLE, TrustRoot, uncompromised_verifiers_of, verifiers_of
 from andon.gates.ports import Sealed, Statements, TrustRoots
 from andon.gates.said import Said, kind_of, read_said, read_statement
@@ -26,6 +26,31 @@ def log_verifiers(root: TrustRoot, verifier: Callable[[PublicKey], Verifier]) ->
     keepers = [one for one in root.principals if any(interval.role == LOG_ROLE for interval in one.roles)]
     known = {key.public.key_id for one in keepers for key in one.keys}
     return {key_id: check for key_id, check in uncompromised_verifiers_of(root, verifier).items() if key_id in known}
+
+
+def root_then(versions: Sequence[TrustRoot], version: int) -> TrustRoot:
+    """The trust root as it was, with what has become of its keys since.
+
+    Roles and floors are those of the version; a key that was compromised later is compromised here too.
+
+    Args:
+        versions: Every version, verified, the first one first.
+        version: Which one.
+
+    Raises:
+        IntegrityError: There is no such version (`gates.root-unknown`).
+    """
+    if not 1 <= version <= len(versions):
+        raise IntegrityError(
+            "gates.root-unknown",
+            "There is no such version of the trust root.",
+            found=f"version {version} of {len(versions)}",
+            fix="Restore every version of the trust root.",
+        )
+    roles = {principal.name: principal.roles for principal in versions[version - 1].principals}
+    now = versions[-1]
+    principals = tuple(replace(principal, roles=roles.get(principal.name, ())) for principal in now.principals)
+    return replace(now, version=version, principals=principals, floors=versions[version - 1].floors)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +80,16 @@ class Record:
             IntegrityError: The chain of versions does not hold (`trust.*`), or ends before one that was seen
                 (`gates.root-rolled-back`).
         """
-        root = verify_chain(self.roots.envelopes(), self.fingerprint, self.verifier)
+        return self.all_roots()[-1]
+
+    def root_then(self, version: int) -> TrustRoot:
+        """The trust root of a version, with what is known of its keys now; see `root_then`."""
+        return root_then(self.all_roots(), version)
+
+    def all_roots(self) -> Sequence[TrustRoot]:
+        """Every version of the trust root, the first one first; see `root`."""
+        versions = verify_versions(self.roots.envelopes(), self.fingerprint, self.verifier)
+        root = versions[-1]
         remembered = self.remembered()
         if remembered and root.version < remembered.root_version:
             raise IntegrityError(
@@ -65,7 +99,7 @@ class Record:
                 found=f"version {root.version} after {remembered.root_version}",
                 fix="Restore the newest trust root.",
             )
-        return root
+        return versions
 
     def verifiers(self, root: TrustRoot) -> dict[str, Verifier]:
         """The checks of all keys of a trust root, by key id."""

@@ -1,16 +1,18 @@
 """Binds, admits, rolls back and revokes releases: one signed statement each, and what follows from it."""
 
-from andon.attest.statement import ADMISSION, RELEASE, REVOCATION, ROLLBACK
+from dataclasses import replace
+
+from andon.attest.statement import ADMISSION, DELEGATION, RELEASE, REVOCATION, ROLLBACK, WAIVER
 from andon.attest.trust_json import fingerprint
 from andon.attest.trust_root import TrustRoot, floor_of
 from andon.contracts.declaration import Declaration
 from andon.contracts.release import ReleaseFacts
 from andon.contracts.wire import from_json
-from andon.gates.admission import World, admit, check_world, revoked
+from andon.gates.admission import World, admit, check_floor, check_world, revoked
 from andon.gates.bundle import bundle_json, make_bundle
-from andon.gates.chain import Chain, Proven, by_subject, release_facts, single_input
+from andon.gates.chain import Chain, Proven, by_subject, general_of, release_facts, single_input
 from andon.gates.keeping import Keeping
-from andon.gates.passage import Moved, content_of, refuse
+from andon.gates.refusal import refuse
 from andon.gates.request import Receipt, serving_ref
 from andon.gates.said import Said
 from andon.gates.serving import (
@@ -22,6 +24,7 @@ from andon.gates.serving import (
     decision_statement,
     read_decision,
 )
+from andon.gates.verdict import Moved, content_of
 from andon.kernel.canonical import dumps, loads
 from andon.kernel.digest import Digest
 from andon.kernel.errors import ConflictError, InputError
@@ -74,18 +77,18 @@ def admit_release(keeping: Keeping, release: Digest, target: str) -> Receipt:
     """
     root = keeping.record.root()
     report = keeping.record.audit(root)
-    world = World(report, keeping.record.remembered(), "", keeping.clock.now_ns())
+    world = World(report, keeping.record.remembered(), "", keeping.clock.now_ns(), keeping.tier)
     check_world(root, world)
-    floor_of(root, target)
+    check_floor(floor_of(root, target), world)
     chain, decisions = _gather(keeping, root, release, target, report.size)
     facts = release_facts(chain.manifests[release])
     serving, ref = keeping.serving(decisions, root, facts.model_name, target)
     if serving == release:
         return _receipt(keeping, root, decisions, release, target)
-    proven = admit(chain, World(report, world.remembered, serving, world.now_ns))
+    proven = admit(chain, replace(world, serving=serving))
     with keeping.units.begin() as unit:
         keeping.record.check_size(unit, report.size)
-        _move(keeping, unit, _admission(root, chain, proven, _next(root, facts, release, ref), world.now_ns), ref)
+        _move(keeping, unit, _admission(root, chain, proven, _next(root, facts, release, ref), world), ref)
     keeping.remember(root)
     return _receipt(keeping, root, keeping.decisions(root), release, target)
 
@@ -126,32 +129,49 @@ def roll_back(keeping: Keeping, *, target: str, to: Digest, by: str, reason: str
     return _receipt(keeping, root, keeping.decisions(root), to, target)
 
 
-def revoke(keeping: Keeping, *, release: Digest, by: str, reason: str) -> Digest:
-    """Sign that a release must not be loaded any more, anywhere; returns the revocation's digest.
+def revoke(keeping: Keeping, *, digest: Digest, by: str, reason: str) -> Digest:
+    """Sign that something counts no more: a release, a waiver or a delegation; returns the revocation's digest.
 
     Raises:
-        RefusedError: It is not a release, or `by` is not a person of the trust root.
+        InputError: Nothing of this digest is recorded.
+        RefusedError: It is nothing that can be revoked, or `by` is not a person of the trust root.
     """
     root = keeping.record.root()
     keeping.record.check_memory()
-    release_facts(keeping.manifests.get(release))
+    _check_revocable(keeping, digest, root)
     _check_person(root, by, reason)
     with keeping.units.begin() as unit:
-        for one in keeping.record.about(release, root, REVOCATION):
+        for one in keeping.record.about(digest, root, REVOCATION):
             if read_decision(Revocation, one, root):
                 return one.digest
         now_ns = keeping.clock.now_ns()
-        revocation = Revocation(root.domain, root.factory, release, by, reason, now_ns)
-        digest = keeping.record.say(unit, decision_statement(revocation))
+        revocation = Revocation(root.domain, root.factory, digest, by, reason, now_ns)
+        stated = keeping.record.say(unit, decision_statement(revocation))
     keeping.remember(root)
-    return digest
+    return stated
+
+
+def _check_revocable(keeping: Keeping, digest: Digest, root: TrustRoot) -> None:
+    try:
+        said = keeping.record.get(digest, root)
+    except InputError:
+        release_facts(keeping.manifests.get(digest))
+        return
+    if said.statement.predicate_type not in (WAIVER, DELEGATION):
+        raise refuse(
+            "gates.not-revocable",
+            "Releases, waivers and delegations can be revoked, and nothing else.",
+            digest,
+            said.statement.predicate_type,
+            "A verdict is annulled by two people: andon annul.",
+        )
 
 
 def revoked_releases(keeping: Keeping) -> frozenset[Digest]:
-    """Every release that was revoked, for servers to know."""
+    """The digests of everything that was revoked, releases among them, for servers to know."""
     root = keeping.record.root()
     found = (read_decision(Revocation, one, root) for one in keeping.record.of_types(root, REVOCATION))
-    return frozenset(one.release for one in found if one)
+    return frozenset(one.revoked for one in found if one)
 
 
 def _check_facts(keeping: Keeping, manifest: Manifest, facts: ReleaseFacts, root: TrustRoot) -> None:
@@ -184,7 +204,8 @@ def _gather(keeping: Keeping, root: TrustRoot, release: Digest, target: str, siz
     manifests = keeping.lineage_of(release)
     facts = release_facts(manifests[release])
     subjects = {*manifests, *(content_of(manifest) for manifest in manifests.values())}
-    said = keeping.record.read_whole(size, root, subjects=subjects, predicate_types=(ADMISSION, ROLLBACK))
+    kinds = (ADMISSION, ROLLBACK, DELEGATION, REVOCATION)
+    said = keeping.record.read_whole(size, root, subjects=subjects, predicate_types=kinds)
     model = single_input(manifests[release], "model", manifests)
     for item in manifests[model].content:
         keeping.blobs.local(item.sha256)
@@ -197,11 +218,12 @@ def _gather(keeping: Keeping, root: TrustRoot, release: Digest, target: str, siz
         declaration=from_json(Declaration, loads(keeping.blobs.read(facts.declaration))),
         root=root,
         at_ns=keeping.clock.now_ns(),
+        general=general_of(said),
     )
     return chain, [one for one in said if one.statement.predicate_type in (ADMISSION, ROLLBACK)]
 
 
-def _admission(root: TrustRoot, chain: Chain, proven: Proven, publish: Moved, now_ns: int) -> Admission:
+def _admission(root: TrustRoot, chain: Chain, proven: Proven, publish: Moved, world: World) -> Admission:
     return Admission(
         domain=root.domain,
         factory=root.factory,
@@ -212,8 +234,9 @@ def _admission(root: TrustRoot, chain: Chain, proven: Proven, publish: Moved, no
         relied=proven.relied,
         root=fingerprint(root),
         root_version=root.version,
+        tier=world.tier,
         publish=publish,
-        time_ns=now_ns,
+        time_ns=world.now_ns,
     )
 
 

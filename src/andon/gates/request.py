@@ -18,7 +18,7 @@ class Question:
         subject: Digest of the artefact judged.
         target: Where it is to be served; empty before that is known.
         evidence: Digest of all that was measured.
-        policy: Digest of all that is demanded.
+        policy: Digest of all that is demanded in effect, the target's floor included.
     """
 
     factory: str
@@ -62,9 +62,10 @@ class JudgeRequest:
     """One artefact, what was measured about it, and what the gate demands.
 
     Attributes:
+        policy: What the factory demands; the gatekeeper adds what the target's floor demands.
         subject: The artefact judged; it is recorded if it is new. `evidence.subject` must be its digest.
         manifests: Further artefacts of the same work, such as a quarantine or a report; recorded if they are new.
-        target: Where the model is to be served; needed as soon as a criterion speaks of the champion.
+        target: Where the model is to be served; its floor counts from here on. Empty for a data gate.
         champion: Digest of the model that `evidence` was compared with; empty when there is none, or where nothing is
             compared. The gatekeeper proves from the ledger that it serves on the target.
         excluded: Principals whose sign-off does not count: who submitted the code and who started the run.
@@ -83,15 +84,19 @@ class JudgeRequest:
     commit: StageCommit | None = None
     publish: Publication | None = None
 
-    def question(self) -> Question:
-        """What people sign about, when the gate asks for people."""
+    def question(self, effective: Policy) -> Question:
+        """What people sign about, when the gate asks for people.
+
+        Args:
+            effective: What the gate demands, floor included; `Gatekeeper.question` says which.
+        """
         return Question(
             factory=self.factory,
             gate=self.policy.gate,
             subject=self.subject.digest,
             target=self.target,
             evidence=self.evidence.digest(),
-            policy=self.policy.digest(),
+            policy=effective.digest(),
         )
 
 

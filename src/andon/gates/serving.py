@@ -6,9 +6,11 @@ from typing import TypeVar
 
 from andon.attest.statement import ADMISSION, RELEASE, REVOCATION, ROLLBACK, Statement, Subject
 from andon.attest.trust_root import TrustRoot
+from andon.contracts.policy import Tier
 from andon.contracts.wire import from_json, to_json
-from andon.gates.passage import Moved, gate_behind
 from andon.gates.said import Said, members
+from andon.gates.signers import gate_behind
+from andon.gates.verdict import Moved
 from andon.kernel.digest import Digest
 from andon.kernel.errors import InputError, RefusedError
 
@@ -35,6 +37,7 @@ class Admission:
         model: Digest of its model.
         relied: Digests of the statements that the admission rests on.
         root: Digest of the trust root it was judged under.
+        tier: The trust tier at which it was admitted.
         publish: The name it moved.
     """
 
@@ -47,6 +50,7 @@ class Admission:
     relied: tuple[Digest, ...]
     root: Digest
     root_version: int
+    tier: Tier
     publish: Moved
     time_ns: int
 
@@ -78,11 +82,15 @@ class Rollback:
 
 @dataclass(frozen=True, slots=True)
 class Revocation:
-    """A release must not be served any more, anywhere."""
+    """Something counts no more: a release must not be served anywhere, a waiver or a delegation not be relied on.
+
+    Attributes:
+        revoked: Digest of the release, or of the statement.
+    """
 
     domain: str
     factory: str
-    release: Digest
+    revoked: Digest
     by: str
     reason: str
     time_ns: int
@@ -99,8 +107,8 @@ D = TypeVar("D", Bound, Admission, Rollback, Revocation)
 
 
 def decision_statement(decision: Decision) -> Statement:
-    """The statement that the gatekeeper signs: about the release."""
-    return Statement((Subject("release", decision.release),), _TYPES[type(decision)], members(to_json(decision)))
+    """The statement that the gatekeeper signs: about the release, or about what is revoked."""
+    return Statement((_subject(decision),), _TYPES[type(decision)], members(to_json(decision)))
 
 
 def read_decision(kind: type[D], one: Said, root: TrustRoot) -> D | None:
@@ -113,7 +121,13 @@ def read_decision(kind: type[D], one: Said, root: TrustRoot) -> D | None:
     except (InputError, RefusedError):
         return None
     is_ours = (decision.domain, decision.factory) == (root.domain, root.factory)
-    return decision if is_ours and one.subjects == (decision.release,) else None
+    return decision if is_ours and one.subjects == (_subject(decision).digest,) else None
+
+
+def _subject(decision: Decision) -> Subject:
+    if isinstance(decision, Revocation):
+        return Subject("revoked", decision.revoked)
+    return Subject("release", decision.release)
 
 
 def serving(said: Iterable[Said], root: TrustRoot, *, model_name: str, target: str) -> Admission | Rollback | None:

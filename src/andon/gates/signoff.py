@@ -1,21 +1,23 @@
 """People's approvals and rejections: who counts for exactly this question, and why others do not."""
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from andon.attest.statement import SIGNOFF, Statement, Subject
-from andon.attest.trust_root import Floor, Principal, TrustRoot, holds, principals_of, roles
-from andon.contracts.policy import Policy, SignOffRule
+from andon.attest.trust_root import Principal, TrustRoot, holds, roles
+from andon.contracts.policy import SignOffRule
 from andon.contracts.wire import from_json, to_json
+from andon.gates.delegation import Lent, lent_to
+from andon.gates.floor import DEFAULT_WITHIN_NS
 from andon.gates.request import Question
 from andon.gates.said import Said, members
+from andon.gates.signers import person_behind
 from andon.kernel.clock import SECOND_NS
 from andon.kernel.digest import Digest
 from andon.kernel.errors import InputError
 
 ANY_ROLE: Final = "*"
-DEFAULT_WITHIN_NS: Final = 30 * 86_400 * SECOND_NS
 _SKEW_NS: Final = 300 * SECOND_NS
 
 
@@ -46,7 +48,9 @@ class Count:
     """What came of counting for one rule.
 
     Attributes:
-        approved: Who approved and counts, with the digest of their sign-off, in the order of the ledger.
+        approved: Who approved and counts, with the digest of their sign-off, in the order of the ledger. Where a person
+            spoke for another, the two stand there once, as `delegate for delegator`.
+        lent: Digests of the delegations that these sign-offs rest on.
         rejected: Who rejected, and did not change their mind since.
         uncounted: Why others did not count, in words for a person.
     """
@@ -55,6 +59,7 @@ class Count:
     approved: tuple[tuple[str, Digest], ...]
     rejected: tuple[str, ...]
     uncounted: tuple[str, ...]
+    lent: tuple[Digest, ...] = ()
 
     @property
     def is_met(self) -> bool:
@@ -98,21 +103,6 @@ def read_signoff(statement: Statement) -> SignOff:
     return from_json(SignOff, statement.predicate)
 
 
-def effective_rules(policy: Policy, floor: Floor | None) -> tuple[SignOffRule, ...]:
-    """The people a gate asks for: what the policy says and what the floor adds; only ever stricter.
-
-    Args:
-        policy: The factory's policy of the gate.
-        floor: The target's floor, for a release gate; `None` where no floor applies.
-    """
-    rules: dict[str, SignOffRule] = {}
-    added = [SignOffRule(role, people, DEFAULT_WITHIN_NS) for role, people in (floor.signoffs if floor else ())]
-    for rule in (*policy.signoffs, *added):
-        known = rules.get(rule.role, rule)
-        rules[rule.role] = SignOffRule(rule.role, max(known.people, rule.people), min(known.within_ns, rule.within_ns))
-    return tuple(rules.values())
-
-
 def acceptance_rules(rules: Sequence[SignOffRule]) -> tuple[SignOffRule, ...]:
     """Who may accept that rows are too few: the people the gate asks for anyway, or else one person of any role."""
     return tuple(rules) or (SignOffRule(ANY_ROLE, 1, DEFAULT_WITHIN_NS),)
@@ -136,27 +126,24 @@ def count(
     Args:
         rule: How many people of which role, and how old a sign-off may be.
         question: What they must have answered.
-        said: Sign-off statements about the subject, in the order of the ledger.
+        said: Statements about the subject, sign-offs, delegations and revocations among them; others are passed over.
         root: Who is who.
         excluded: Principals whose approval does not count: who made the work and who started the run.
         now_ns: The moment.
     """
-    latest, uncounted = _latest(question, said, root)
-    approved: list[tuple[str, Digest]] = []
-    rejected: list[str] = []
-    for voice in latest:
-        if voice.signoff.decision == "reject":
-            if _may_speak(root, voice.person, rule.role, voice.signoff.role, voice.said.logged_ns):
-                rejected.append(voice.person.name)
-            continue
-        why = _why_not(rule, question, voice, root, now_ns)
-        if voice.person.name in excluded:
-            why = "made this work or started the run"
-        if why:
-            uncounted.append(f"{voice.person.name}: {why}")
-        else:
-            approved.append((voice.person.name, voice.said.digest))
-    return Count(rule, tuple(approved), tuple(rejected), tuple(dict.fromkeys(uncounted)))
+    known = list(said)
+    latest, uncounted = _latest(question, known, root)
+    heard = [_hear(rule, question, voice, known, root, excluded=excluded, now_ns=now_ns) for voice in latest]
+    spoke = {voice.person.name for voice in latest}
+    heard = [one.unless_spoken(spoke) for one in heard]
+    counted = _once([one for one in heard if one.approves])
+    return Count(
+        rule=rule,
+        approved=tuple((one.name, one.voice.said.digest) for one in counted),
+        rejected=tuple(one.voice.person.name for one in heard if one.rejects),
+        uncounted=tuple(dict.fromkeys([*uncounted, *(f"{one.name}: {one.why}" for one in heard if one.why)])),
+        lent=tuple(one.lent.digest for one in counted if one.lent),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,11 +155,78 @@ class _Voice:
     said: Said
 
 
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """What a voice comes to for one rule."""
+
+    voice: _Voice
+    lent: Lent | None
+    why: str = ""
+    rejects: bool = False
+
+    @property
+    def approves(self) -> bool:
+        return not self.why and not self.rejects and self.voice.signoff.decision == "approve"
+
+    def unless_spoken(self, spoke: Collection[str]) -> "_Heard":
+        """The same, but not counted where the delegator spoke themselves: the two count once."""
+        if self.approves and self.lent and self.lent.delegator.name in spoke:
+            return replace(self, why=f"{self.lent.delegator.name} spoke themselves, and the two count once")
+        return self
+
+    @property
+    def people(self) -> frozenset[str]:
+        """Everybody whose voice this is: who signed, and for whom."""
+        return frozenset({self.voice.person.name} | ({self.lent.delegator.name} if self.lent else set()))
+
+    @property
+    def name(self) -> str:
+        name = self.voice.person.name
+        return f"{name} for {self.lent.delegator.name}" if self.lent else name
+
+
+def _hear(
+    rule: SignOffRule,
+    question: Question,
+    voice: _Voice,
+    known: Sequence[Said],
+    root: TrustRoot,
+    *,
+    excluded: Collection[str],
+    now_ns: int,
+) -> _Heard:
+    """Whether a voice counts for a rule, in whose name, and otherwise why not."""
+    signoff, logged_ns = voice.signoff, voice.said.logged_ns
+    role = signoff.role if rule.role == ANY_ROLE else rule.role
+    lent = None
+    if not _may_speak(root, voice.person, rule.role, signoff.role, logged_ns):
+        lent = lent_to(voice.person, role, known, root, signed_ns=logged_ns, now_ns=now_ns)
+    if signoff.decision == "reject":
+        may = lent is not None or _may_speak(root, voice.person, rule.role, signoff.role, logged_ns)
+        return _Heard(voice, lent, rejects=may)
+    heard = _Heard(voice, lent)
+    why = _why_not(rule, question, voice, root, now_ns, is_lent=lent is not None)
+    if not heard.people.isdisjoint(excluded):
+        why = "made this work or started the run"
+    return _Heard(voice, lent, why)
+
+
+def _once(heard: Sequence[_Heard]) -> list[_Heard]:
+    """Those who count: whoever shares a person with one counted before does not count again."""
+    counted: list[_Heard] = []
+    for one in heard:
+        if all(one.people.isdisjoint(other.people) for other in counted):
+            counted.append(one)
+    return counted
+
+
 def _latest(question: Question, said: Iterable[Said], root: TrustRoot) -> tuple[list[_Voice], list[str]]:
     """Each person's latest decision about the question's subject, gate and target; and what is nobody's decision."""
     latest: dict[str, _Voice] = {}
     uncounted: list[str] = []
     for one in sorted(said, key=lambda one: one.index):
+        if one.statement.predicate_type != SIGNOFF:
+            continue
         try:
             signoff = read_signoff(one.statement)
         except InputError:
@@ -191,27 +245,18 @@ def _latest(question: Question, said: Iterable[Said], root: TrustRoot) -> tuple[
     return list(latest.values()), uncounted
 
 
-def person_behind(one: Said, root: TrustRoot) -> Principal | str:
-    """The one person whose key signed a statement when it came into the ledger; or why there is none, in words."""
-    found = principals_of(root, one.keys, one.logged_ns)
-    if len(found) != 1:
-        return f"statement {one.index} is signed by {'several principals' if found else 'no key that counts'}"
-    (principal,) = found
-    if principal.kind != "person":
-        return f"{principal.name}: a service never signs off"
-    return principal
-
-
-def _why_not(rule: SignOffRule, question: Question, voice: _Voice, root: TrustRoot, now_ns: int) -> str:
+def _why_not(
+    rule: SignOffRule, question: Question, voice: _Voice, root: TrustRoot, now_ns: int, *, is_lent: bool
+) -> str:
     """Why an approval does not count; empty when it does."""
     signoff, logged_ns = voice.signoff, voice.said.logged_ns
     if (signoff.evidence, signoff.policy) != (question.evidence, question.policy):
         return "approved other evidence or another policy"
     if rule.role not in (ANY_ROLE, signoff.role):
         return f"signed as {signoff.role}"
-    if not _may_speak(root, voice.person, rule.role, signoff.role, logged_ns):
+    if not is_lent and not _may_speak(root, voice.person, rule.role, signoff.role, logged_ns):
         return f"did not have the role {signoff.role} when signing"
-    if not _may_speak(root, voice.person, rule.role, signoff.role, now_ns):
+    if not is_lent and not _may_speak(root, voice.person, rule.role, signoff.role, now_ns):
         return f"no longer has the role {signoff.role}"
     if signoff.time_ns > logged_ns + _SKEW_NS:
         return "signed with a time in the future"

@@ -1,11 +1,14 @@
 """A model run after its snapshot: train, validate, bind, release, each stage opened by the Pass before it."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import cast
 
-from andon.contracts.evidence import Evidence, find
+from andon.contracts.evidence import Evidence, Span, find
 from andon.contracts.wire import from_json, to_json
 from andon.gates.request import JudgeRequest, Receipt
 from andon.kernel.canonical import dumps
+from andon.kernel.clock import parse_iso
 from andon.kernel.digest import Digest, short
 from andon.kernel.errors import InputError
 from andon.line.deploy.bind import Deployment, bind, measure_lineage
@@ -31,7 +34,8 @@ def model_request(line: Line, run: Run) -> JudgeRequest:
     model = line.records.manifests.get(str(run.facts["model"]))
     report = line.records.manifests.get(str(run.facts["report"]))
     request = _request(line, run, "model", model, report)
-    return replace(request, target=line.release(run.subject).target, champion=str(report.facts["champion"]))
+    evidence = replace(request.evidence, span=_holdout(line, run))
+    return replace(request, evidence=evidence, champion=str(report.facts["champion"]))
 
 
 def release_request(line: Line, run: Run) -> JudgeRequest:
@@ -127,8 +131,17 @@ def _request(line: Line, run: Run, kind: str, model: Manifest, report: Manifest)
         ),
         subject=model,
         manifests=(report,),
+        target=line.release(run.subject).target,
         excluded=(run.started_by,),
     )
+
+
+def _holdout(line: Line, run: Run) -> Span:
+    """The time in which the holdout rows lie; the split names it without its beginning and with its end."""
+    snapshot = line.records.manifests.get(str(run.facts["snapshot"]))
+    times = cast("Mapping[str, Mapping[str, str]]", snapshot.facts["split"])["times"]
+    spine = line.feature_set(line.model(run.subject).features).spine
+    return Span(spine, parse_iso(times["holdout_from"]) + 1, parse_iso(times["holdout_until"]) + 1)
 
 
 def _manifest_or_none(line: Line, digest: Digest) -> Manifest | None:

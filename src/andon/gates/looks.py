@@ -1,0 +1,71 @@
+"""How often a gate has looked at the same rows: judge enough models on them, and one passes by luck."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Final
+
+from andon.attest.statement import GATE_VERDICT
+from andon.attest.trust_root import Floor
+from andon.contracts.evidence import Evidence, Measurement, Span
+from andon.contracts.policy import Criterion, Policy
+from andon.gates.said import Said
+from andon.gates.verdict import read_verdict
+from andon.kernel.digest import Digest
+from andon.kernel.errors import InputError
+
+LOOKS: Final = "looks.overlapping"
+_COUNTED: Final = "model:"
+
+
+def is_counted(gate: str, floor: Floor | None) -> bool:
+    """Whether a target bounds how often this gate may look: the model gate, which sees the holdout, where it does."""
+    return floor is not None and floor.looks is not None and gate.startswith(_COUNTED)
+
+
+def with_budget(policy: Policy, floor: Floor | None) -> Policy:
+    """The policy, with the target's budget of looks as one more criterion where there is one."""
+    if floor is None or floor.looks is None or not is_counted(policy.gate, floor):
+        return policy
+    return replace(policy, criteria=(*policy.criteria, Criterion(LOOKS, "le", float(floor.looks))))
+
+
+def with_looks(evidence: Evidence, looks: int) -> Evidence:
+    """The evidence as it is weighed: how often was looked is counted by the gate, and nobody else's count is taken.
+
+    Args:
+        evidence: What was measured.
+        looks: How many different subjects were judged on overlapping rows, this one included; 0 for not counted.
+    """
+    measured = tuple(one for one in evidence.measurements if one.metric != LOOKS)
+    if looks:
+        measured = (*measured, Measurement(LOOKS, float(looks), n=looks))
+    return evidence if measured == evidence.measurements else replace(evidence, measurements=measured)
+
+
+def count_looks(verdicts: Iterable[Said], *, gate: str, span: Span | None, content: Digest) -> int:
+    """How many different subjects a gate had judged on overlapping rows when it first judged this one, it included.
+
+    The count of a subject does not change by what is judged later. Annulled verdicts count: they were looks.
+
+    Args:
+        verdicts: Everything gates said, in the order of the ledger.
+        gate: The gate.
+        span: The rows that are looked at; `None` counts nothing and gives 0.
+        content: The bytes that are judged.
+    """
+    if span is None:
+        return 0
+    seen: dict[Digest, None] = {}
+    for one in verdicts:
+        if one.statement.predicate_type != GATE_VERDICT:
+            continue
+        try:
+            verdict = read_verdict(one.statement)
+        except InputError:
+            continue
+        looked = verdict.evidence.span
+        if verdict.gate == gate and looked is not None and looked.overlaps(span):
+            if verdict.content == content:
+                break
+            seen[verdict.content] = None
+    return len(seen) + 1
