@@ -226,8 +226,11 @@ def test_each_weakness_names_gate_rule_owner_and_what_the_factory_has():
             Demand("model", Criterion("auc", "ge", 0.8, min_n=500)),
             Demand("model", Criterion("calibration", "le", 0.1)),
         ),
-        first_criteria=(Demand("model:late", Criterion("auc", "ge", 0.9)),),
-        first_signoffs=(("owner", 1),),
+        first_criteria=(
+            Demand("model:late", Criterion("auc", "ge", 0.9)),
+            Demand("model:late", Criterion("calibration", "le", 0.1)),
+        ),
+        first_signoffs=(("owner", 1), ("legal", 1)),
     )
     found = weaker_than(declaration(*FULL), root(floor))
     assert {(one.target, one.owner, one.is_error) for one in found} == {("eu", "the risk board", False)}

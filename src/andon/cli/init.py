@@ -25,6 +25,7 @@ def init(
     output = Output(as_json)
     with reported(output):
         from andon.wiring.calls.founding import found, found_from_csv
+        from andon.wiring.calls.policy_shown import in_groups
 
         if from_csv is None:
             founded = found(folder, name)
@@ -34,6 +35,9 @@ def init(
             output.say(line)
         output.say(f"Factory {name} is in {founded.folder}; its keys are in {founded.home}, not in the factory.")
         output.say(founded.tier, style="dim")
+        output.say("Its trust root begins with this fingerprint; on other machines: andon policy pin FINGERPRINT")
+        for line in in_groups(founded.fingerprint):
+            output.say(f"  {line}")
         output.say(
             f"Next: cd {founded.folder} && andon check && andon run"
             if from_csv

@@ -128,7 +128,7 @@ def _missing_gates(floor: Floor, leading: Sequence[str], declared: Iterable[str]
 
 def _weaker_criteria(floor: Floor, policy: Policy) -> Iterator[Weaker]:
     always = added_criteria(floor, policy.gate, has_champion=True)
-    for criterion in added_criteria(floor, policy.gate, has_champion=False):
+    for criterion in dict.fromkeys(added_criteria(floor, policy.gate, has_champion=False)):
         if any(covers(own, criterion) for own in policy.criteria):
             continue
         near = [full_text(own) for own in policy.criteria if own.metric == criterion.metric]
@@ -140,7 +140,7 @@ def _weaker_criteria(floor: Floor, policy: Policy) -> Iterator[Weaker]:
 def _weaker_people(floor: Floor, policy: Policy) -> Iterator[Weaker]:
     own = {rule.role: rule for rule in _people(policy.signoffs)}
     always = added_people(floor, policy.gate, has_champion=True)
-    for rule in added_people(floor, policy.gate, has_champion=False):
+    for rule in dict.fromkeys(added_people(floor, policy.gate, has_champion=False)):
         mine = own.get(rule.role)
         if mine is None or mine.people < rule.people or mine.within_ns > rule.within_ns:
             first = "" if rule in always else ", for a first release"

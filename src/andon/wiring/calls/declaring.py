@@ -8,12 +8,14 @@ from andon.contracts.dataset import contract_from_json
 from andon.contracts.declaration import Declaration
 from andon.contracts.policy import Policy
 from andon.contracts.wire import from_json, to_json
+from andon.gates.floor import Weaker, weaker_than
 from andon.kernel.canonical import Json, dumps, loads
 from andon.kernel.clock import SECOND_NS
 from andon.kernel.digest import Digest
-from andon.kernel.errors import ConflictError, InputError
+from andon.kernel.errors import AndonError, ConflictError, InputError
 from andon.runtime.children import Children, Job, Outcome
 from andon.store.ports import Blobs
+from andon.wiring.calls.policy import believed_from
 from andon.wiring.children import LocalChildren
 from andon.wiring.settings import Settings, load_settings
 
@@ -22,7 +24,12 @@ DECLARE_LIMIT_NS = 120 * SECOND_NS
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What a factory declares, as rows for people."""
+    """What a factory declares, as rows for people.
+
+    Attributes:
+        weaker: The rules of its targets' floors that its gates do not keep by themselves.
+        uncompared: Why the floors could not be looked at here; empty where they were.
+    """
 
     factory: str
     purpose: str
@@ -30,10 +37,29 @@ class Description:
     models: list[list[str]]
     gates: list[list[str]]
     declaration: Declaration
+    weaker: tuple[Weaker, ...]
+    uncompared: str
+
+    @property
+    def floors(self) -> list[list[str]]:
+        """Where the floors ask more: target, gate, what the floor asks, what the factory asks, who owns the floor."""
+        return [
+            [one.target, one.gate, one.rule, one.declared, one.owner or "nobody"]
+            for one in self.weaker
+            if not one.is_error
+        ]
+
+    @property
+    def errors(self) -> list[list[str]]:
+        """What no release gets past, in the same columns."""
+        return [
+            [one.target, one.gate, one.rule, one.declared, one.owner or "nobody"] for one in self.weaker if one.is_error
+        ]
 
     def to_json(self) -> Json:
-        """The declaration itself."""
-        return to_json(self.declaration)
+        """The declaration itself, and where the floors of its targets ask more."""
+        values = cast("dict[str, Json]", to_json(self.declaration))
+        return {**values, "floor": [to_json(one) for one in self.weaker], "floor_uncompared": self.uncompared}
 
 
 def declare(settings: Settings, children: Children) -> Declaration:
@@ -93,9 +119,25 @@ def describe(folder: Path) -> Description:
     """
     settings = load_settings(folder)
     declared = declare(settings, LocalChildren(settings.spool))
+    weaker, uncompared = _compared(folder, declared)
     return Description(
-        declared.factory, declared.purpose, _sources(declared), _models(declared), _gates(declared), declared
+        factory=declared.factory,
+        purpose=declared.purpose,
+        sources=_sources(declared),
+        models=_models(declared),
+        gates=_gates(declared),
+        declaration=declared,
+        weaker=weaker,
+        uncompared=uncompared,
     )
+
+
+def _compared(folder: Path, declared: Declaration) -> tuple[tuple[Weaker, ...], str]:
+    """Where the floors ask more than the factory; or why they cannot be believed on this machine."""
+    try:
+        return weaker_than(declared, believed_from(folder).current), ""
+    except AndonError as error:
+        return (), f"{error.message} ({error.code}) {error.fix}"
 
 
 def _sources(declared: Declaration) -> list[list[str]]:
