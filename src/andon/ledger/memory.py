@@ -65,7 +65,7 @@ def accept_recovered(current: Remembered, seen: Remembered, proof: Sequence[byte
         IntegrityError: The recovery is about something else than what was remembered (`ledger.not-recovered`), or what
             is seen does not continue the head that it resumes, or the trust root is older.
     """
-    if not recovery.leads_back(Checkpoint(current.origin, current.size, current.root)):
+    if not recovery.gives_up(Checkpoint(current.origin, current.size, current.root)):
         _refuse("not-recovered", f"{current.size} entries were seen, and {recovery.lost.size} were given up")
     resumed = replace(current, size=recovery.resumed.size, root=recovery.resumed.root)
     if seen.size == resumed.size:

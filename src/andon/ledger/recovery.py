@@ -33,10 +33,14 @@ class Recovery:
                 fix="Restore the newest backup, and recover from what it holds.",
             )
 
-    def leads_back(self, seen: Checkpoint) -> bool:
-        """Whether somebody who saw this head may go back to `resumed`.
+    def gives_up(self, seen: Checkpoint) -> bool:
+        """Whether this is the head that people gave up; a head that was seen after the recovery never is."""
+        return seen == self.lost
 
-        A head below the lost one may have been seen too, by who looked earlier; a head of the same size must be it.
+    def leads_back(self, seen: Checkpoint) -> bool:
+        """Whether somebody who saw this head may have seen what is given up, and so may go back to `resumed`, once.
+
+        A witness may have looked earlier than whoever saw the lost head; a head of the same size must be it.
         """
         if seen.origin != self.lost.origin or not self.resumed.size < seen.size <= self.lost.size:
             return False

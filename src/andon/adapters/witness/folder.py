@@ -164,6 +164,21 @@ class WitnessFolder:
         """
         replace(self._place(origin) / _HEAD, note.encode())
 
+    def has_recovered(self, origin: str, mark: str) -> bool:
+        """Whether the witness went back by this recovery before."""
+        return self._recovered(origin, mark).exists()
+
+    def note_recovered(self, origin: str, mark: str) -> None:
+        """Note that the witness went back by a recovery, so that it never does so again.
+
+        Raises:
+            StorageError: The folder cannot be written.
+        """
+        replace(self._recovered(origin, mark), b"")
+
+    def _recovered(self, origin: str, mark: str) -> Path:
+        return self._place(origin) / f"recovered-{mark}"
+
     def _place(self, origin: str) -> Path:
         return self.folder / "logs" / hashlib.sha256(origin.encode()).hexdigest()[:32]
 

@@ -160,7 +160,7 @@ def _check_still_true(opened: Opened, recovery: Recovery, remembered: Remembered
     seen = Checkpoint(remembered.origin, remembered.size, remembered.root)
     is_grown = opened.ledger.rows.size() - recovery.resumed.size
     # One entry more is the recovery itself, where the machine stopped before it was remembered.
-    if here != recovery.resumed.root or is_grown > 1 or not recovery.leads_back(seen):
+    if here != recovery.resumed.root or is_grown > 1 or not recovery.gives_up(seen):
         raise RefusedError(
             "recovery.of-another",
             "The recovery that waits for signatures is not about this ledger as it is now.",

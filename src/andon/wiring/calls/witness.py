@@ -16,7 +16,8 @@ from andon.attest.trust_root import LOG_ROLE
 from andon.attest.witness_keys import witness_keys
 from andon.kernel.canonical import Json
 from andon.kernel.clock import iso
-from andon.kernel.errors import AndonError, InputError, UsageError
+from andon.kernel.digest import hex_of, of_bytes
+from andon.kernel.errors import AndonError, InputError, RefusedError, UsageError
 from andon.ledger.note import note_key
 from andon.wiring.factory import open_factory
 from andon.wiring.trust import current_root
@@ -193,8 +194,19 @@ def recover_witness(folder: Path, file: Path, sink: Path | None) -> Seen:
     """
     claim = _claim(file)
     kept = witness_folder(folder)
+    origin = claim.recovery.lost.origin
+    mark = hex_of(of_bytes(claim.recovery.lost.root + claim.recovery.resumed.root))
     with kept.writing():
+        if kept.has_recovered(origin, mark):
+            raise RefusedError(
+                "witness.not-recovered",
+                "This witness went back by this recovery before.",
+                place=origin,
+                found=f"back to {claim.recovery.resumed.size} of {claim.recovery.lost.size} entries",
+                fix="A second restored backup needs a second recovery.",
+            )
         resumed = desk_of(kept).recover(claim.recovery, claim.note)
+        kept.note_recovered(origin, mark)
     if sink:
         put_recovery(sink, claim.note)
     return Seen(resumed.origin, resumed.size, resumed.root.hex())
