@@ -1,10 +1,11 @@
 """`andon approve`: a person signs for what a gate waits for, or against it."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from andon.cli.options import HERE, As, AsJson, Folder
+from andon.cli.options import HERE, As, AsJson, Folder, KeyUri, Out, Reason
 from andon.cli.output import Output, reported
 
 
@@ -14,18 +15,31 @@ def approve(
     ] = "",
     as_: As = "",
     role: Annotated[str, typer.Option(help="In which role; by default the one that is missing.")] = "",
-    reason: Annotated[str, typer.Option(help="Why, for those who read it later.")] = "",
+    reason: Reason = "",
     reject: Annotated[bool, typer.Option("--reject", help="Sign against it.")] = False,
+    key: KeyUri = "",
+    out: Out = None,
+    hand_in: Annotated[
+        Path | None, typer.Option("--hand-in", help="Hand in what was signed elsewhere.", dir_okay=False)
+    ] = None,
     folder: Folder = HERE,
     as_json: AsJson = False,
 ) -> None:
     """Sign off what a gate waits for, with the key of a person who did not start or submit it."""
     output = Output(as_json)
     with reported(output):
-        from andon.wiring.calls.people import sign_waiting
+        from andon.cli.signing import hand_in_file, show_signed, write_draft
+        from andon.wiring.ask import ask
+        from andon.wiring.calls.approving import waiting_question
+        from andon.wiring.calls.handing_in import sign_here
 
-        signed = sign_waiting(folder, gate, person=as_, role=role, reason=reason, is_rejection=reject)
-        output.say(f"{signed.person} {'rejected' if reject else 'approved'} {signed.gate} as {signed.role}.")
-        output.say(f"It is about {signed.subject}, entry {signed.entry} of the ledger.", style="dim")
-        output.say(signed.note or "Next: andon run", style="yellow" if signed.note else "")
-        output.result(signed.to_json())
+        if hand_in:
+            hand_in_file(output, folder, hand_in)
+            return
+        draft = ask(waiting_question, folder, gate, person=as_, role=role, is_rejection=reject, reason=reason)
+        if out:
+            write_draft(output, draft, out)
+            return
+        signed = sign_here(folder, draft, key_uri=key)
+        verb = "rejected" if reject else "approved"
+        show_signed(output, signed, f"{signed.person} {verb} {signed.gate} as {signed.role}.")

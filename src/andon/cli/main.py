@@ -6,10 +6,12 @@ from typing import Final
 import typer
 
 from andon.cli import (
+    annul,
     approve,
     audit,
     check,
     data,
+    delegate,
     doctor,
     export,
     gatekeeper,
@@ -20,12 +22,16 @@ from andon.cli import (
     logs,
     model,
     monitor,
+    policy,
     release,
     rollback,
     run,
     runner,
+    sign,
     status,
     up,
+    waiver,
+    witness,
 )
 from andon.wiring.wrappers import leave_out_wrappers
 
@@ -45,6 +51,7 @@ app = typer.Typer(
 START: Final = "Every day"
 LOOK: Final = "Look"
 KEEP: Final = "Keep"
+PEOPLE: Final = "People"
 
 app.command("init", rich_help_panel=START)(init.init)
 app.command("check", rich_help_panel=START)(check.check)
@@ -55,6 +62,11 @@ app.command("up", rich_help_panel=START)(up.up)
 app.command("rollback", rich_help_panel=START)(rollback.rollback)
 app.command("logs", rich_help_panel=LOOK)(logs.logs)
 app.command("gates", rich_help_panel=LOOK)(gates.gates)
+app.command("sign", rich_help_panel=PEOPLE)(sign.sign)
+app.add_typer(waiver.app, name="waiver", rich_help_panel=PEOPLE)
+app.command("annul", rich_help_panel=PEOPLE)(annul.annul)
+app.command("delegate", rich_help_panel=PEOPLE)(delegate.delegate)
+app.add_typer(delegate.app, name="delegation", rich_help_panel=PEOPLE)
 app.add_typer(model.app, name="model", rich_help_panel=LOOK)
 app.add_typer(release.app, name="release", rich_help_panel=LOOK)
 app.add_typer(data.app, name="data", rich_help_panel=LOOK)
@@ -62,6 +74,8 @@ app.command("lineage", rich_help_panel=LOOK)(lineage.lineage)
 app.add_typer(monitor.app, name="monitor", rich_help_panel=LOOK)
 app.add_typer(audit.app, name="audit", rich_help_panel=KEEP)
 app.add_typer(key.app, name="key", rich_help_panel=KEEP)
+app.add_typer(witness.app, name="witness", rich_help_panel=KEEP)
+app.add_typer(policy.app, name="policy", rich_help_panel=KEEP)
 app.add_typer(gatekeeper.app, name="gatekeeper", rich_help_panel=KEEP)
 app.command("runner", rich_help_panel=KEEP)(runner.runner)
 app.command("doctor", rich_help_panel=KEEP)(doctor.doctor)

@@ -36,6 +36,8 @@ def show(
         from andon.wiring.calls.releases import release_of
 
         found = ask(release_of, folder, release)
+        for one in found.waived:
+            output.say(f"WAIVED: {one}", style="bold red")
         output.table(["", ""], found.rows)
         output.say()
         output.table(["entry", "time", "statement", "by"], found.statements)
@@ -54,6 +56,7 @@ def revoke(
     output = Output(as_json)
     with reported(output):
         from andon.cli.signing import show_revoked
+        from andon.wiring.ask import ask
         from andon.wiring.calls.revoking import revoke as take_back
 
-        show_revoked(output, take_back(folder, "release", release, person=as_, reason=reason))
+        show_revoked(output, ask(take_back, folder, "release", release, person=as_, reason=reason))

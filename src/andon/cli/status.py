@@ -13,6 +13,8 @@ def status(folder: Folder = HERE, as_json: AsJson = False) -> None:
 
         found = ask(status_of, folder)
         output.say(found.headline)
+        if found.waived:
+            output.say(found.waived, style="bold red")
         output.table(["dataset", "rows", "up to", "version"], found.datasets)
         output.say()
         output.table(["run", "subject", "state", "stands at", "since", "waits for"], found.runs)

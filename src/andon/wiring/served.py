@@ -39,6 +39,7 @@ from andon.line.serve.sealing import state_opener, table_opener
 from andon.line.serve.state import ServingState
 from andon.line.serve.upkeep import PAUSE_S, Upkeep
 from andon.wiring.doors import doors
+from andon.wiring.revocations import revoked_on
 
 ENTROPY_BYTES = 8
 IDS_AT_A_TIME = 512
@@ -172,7 +173,8 @@ class BundledReleases:
 
     def _trust(self) -> Trust:
         settings = self._settings
-        return Trust(settings.fingerprint, verifier, remembered=remembered_by(settings))
+        revoked = revoked_on(Path(settings.folder), root_of(settings))
+        return Trust(settings.fingerprint, verifier, revoked, remembered_by(settings))
 
 
 class StoredTables:

@@ -24,6 +24,7 @@ from andon.line.serve.routing import POLL_S, Moved, Patience, flip, promote, tab
 from andon.line.serve.sealing import seal_state, seal_table, state_opener
 from andon.line.serve.state import ServedDataset, publish_state
 from andon.line.serve.succession import first_table, next_table
+from andon.wiring.revocations import revoked_on
 from andon.wiring.served import (
     BundledReleases,
     ServerSettings,
@@ -166,14 +167,24 @@ def flip_back(settings: ServerSettings, model_name: str, release: Digest = "") -
 
     Raises:
         UsageError: There is nothing to fall back to.
-        RefusedError: The routing table does not name this release as a safer one.
+        RefusedError: The routing table does not name this release as a safer one, or it was revoked.
         AndonError: There is no valid routing table.
     """
     folder = settings.serve_folder(model_name)
     open_table = opener_of(settings)
+    revoked = revoked_on(Path(settings.folder), root_of(settings))
+    if release in revoked:
+        raise RefusedError(
+            "serve.revoked",
+            "This release was revoked, so nothing falls back to it.",
+            place=f"{model_name} on {settings.target}",
+            found=release,
+            fix="Name another that answered before, or release another version.",
+        )
     if not release:
         table, at = table_in_force(folder, open_table)
-        safer = [place for place in table.safer if place > at.place or at.place == table.champion]
+        later = [place for place in table.safer if place > at.place or at.place == table.champion]
+        safer = [place for place in later if table.slots[place].release not in revoked]
         if not safer:
             raise UsageError(
                 "serve.nothing-before",
@@ -207,7 +218,7 @@ def _table(folder: ServeFolder, settings: ServerSettings, receipt: Receipt) -> G
         if error.code != "serve.no-route":
             raise
         return first_table(receipt.factory, receipt.model_name, settings.target, receipt.release)
-    return next_table(table, at, receipt.release)
+    return next_table(table, at, receipt.release, revoked_on(Path(settings.folder), root_of(settings)))
 
 
 def _check_slot(releases: BundledReleases, slot: Slot) -> None:

@@ -1,5 +1,6 @@
 """Which routing table follows which: the new champion, and what it may be rolled back to."""
 
+from collections.abc import Collection
 from typing import Final
 
 from andon.contracts.routing import Generation, Position, Slot
@@ -14,19 +15,21 @@ def first_table(factory: str, model_name: str, target: str, release: Digest) -> 
     return Generation(1, target, factory, (Slot(model_name, release, "champion"),), 0, ())
 
 
-def next_table(current: Generation, at: Position, release: Digest) -> Generation:
+def next_table(current: Generation, at: Position, release: Digest, revoked: Collection[Digest] = ()) -> Generation:
     """The table in which another release is the champion.
 
     What answers now becomes the first to fall back to, then what it could fall back to itself. A champion that was
-    rolled back is not among them.
+    rolled back is not among them, nor is anything that was revoked.
 
     Args:
         current: The table in force.
         at: Where the cell points.
         release: The new champion.
+        revoked: What must not be loaded any more.
     """
     order = (at.place, *(place for place in current.safer if place != at.place))
-    kept = [current.slots[place].release for place in order if current.slots[place].release != release][:KEPT]
+    left = [current.slots[place].release for place in order]
+    kept = [one for one in left if one != release and one not in revoked][:KEPT]
     slots = (
         Slot(current.model_name, release, "champion"),
         *(Slot(current.model_name, one, "last-known-good") for one in kept),

@@ -20,6 +20,7 @@ from andon.registry.ports import Ref
 from andon.runtime.run import Attempt, Run
 from andon.wiring.calls.finding import find_run
 from andon.wiring.calls.showing import id_shown, mebibytes, moment, moment_in, short_or_none
+from andon.wiring.calls.waivers import standing_waivers
 from andon.wiring.factory import Opened, open_factory
 from andon.wiring.trust import TIER_MEANS, current_root
 
@@ -34,10 +35,12 @@ class Status:
         datasets: Name, rows, up to when, version.
         runs: The newest of each subject and all that are not over: id, subject, state, stage, since, waits for.
         targets: Target, model, what it serves, since when, what it served before.
+        waived: What people took upon themselves and is in force now, in a sentence; empty for nothing.
     """
 
     factory: str
     headline: str
+    waived: str
     datasets: list[list[str]]
     runs: list[list[str]]
     targets: list[list[str]]
@@ -76,9 +79,11 @@ def status_of(folder: Path) -> Status:
         runs = _standing(opened.database.runs.recent(name, RECENT))
         serving = [_served(opened, ref) for ref in opened.database.refs.with_prefix(f"serving/{name}/")]
         datasets = [_dataset(opened, ref) for ref in published]
+        waivers = standing_waivers(opened)
         return Status(
             factory=name,
             headline=_headline(name, len(datasets), runs, len(serving)),
+            waived=waivers.headline,
             datasets=datasets,
             runs=[_run_row(run) for run in runs],
             targets=[one.row() for one in serving],
@@ -86,6 +91,8 @@ def status_of(folder: Path) -> Status:
                 "datasets": [{"name": ref.name.split("/", 2)[2], "version": ref.digest} for ref in published],
                 "runs": [to_json(run) for run in runs],
                 "targets": [to_json(one) for one in serving],
+                "active_waivers": len(waivers.active),
+                "waivers": [to_json(one) for one in waivers.active],
             },
         )
 

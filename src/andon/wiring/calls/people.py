@@ -1,36 +1,55 @@
-"""People: naming them in the trust root, and signing for what a gate waits for."""
+"""People: keys of their own, their names in the trust root, and their sign-offs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from andon.adapters.keys import load_signer
 from andon.adapters.trust_folder import HomeFolder
-from andon.attest.statement import seal
-from andon.attest.trust_root import TrustRoot
-from andon.contracts.policy import Policy
-from andon.gates.request import JudgeRequest, Question
-from andon.gates.signoff import ANY_ROLE, SignOff, signoff_statement
 from andon.kernel.canonical import Json
 from andon.kernel.clock import SystemClock
-from andon.kernel.errors import UsageError
-from andon.runtime.advance import request_of
-from andon.runtime.run import Run
-from andon.wiring.factory import Opened, open_factory
+from andon.kernel.signing import key_line, read_key_line
+from andon.wiring.calls.approving import waiting_question
+from andon.wiring.calls.drafts import Signed
+from andon.wiring.calls.handing_in import sign_here
 from andon.wiring.settings import load_settings
+from andon.wiring.signing import make_key, own_key_file
 from andon.wiring.trust import add_person, current_root
 
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A person who may sign from now on."""
+    """A person who may sign from now on.
+
+    Attributes:
+        key: Where their key was made; empty where its private half is elsewhere.
+        public: The public half, as people pass it on.
+    """
 
     version: int
-    key: Path
+    key: str
+    public: str
 
     def to_json(self) -> dict[str, Json]:
         """The person for programs."""
-        return {"root_version": self.version, "key": str(self.key)}
+        return {"root_version": self.version, "key": self.key, "public": self.public}
+
+
+@dataclass(frozen=True, slots=True)
+class OwnKey:
+    """A key that a person made for themselves.
+
+    Attributes:
+        uri: Where its private half is.
+        public: The public half, as people pass it on.
+    """
+
+    person: str
+    uri: str
+    public: str
+
+    def to_json(self) -> dict[str, Json]:
+        """The key for programs."""
+        return {"person": self.person, "uri": self.uri, "public": self.public}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,37 +64,32 @@ class People:
         return [dict(zip(names, row, strict=True)) for row in self.rows]
 
 
-@dataclass(frozen=True, slots=True)
-class Signed:
-    """A sign-off that stands in the ledger.
+def make_own_key(person: str, uri: str = "") -> OwnKey:
+    """Make a key for a person on the machine where they sign; no factory is needed, and none is told.
 
-    Attributes:
-        entry: Its place there.
-        note: Why it will not count when the gate judges; empty when nothing speaks against it.
-    """
-
-    person: str
-    role: str
-    gate: str
-    subject: str
-    statement: str
-    entry: int
-    note: str
-
-    def to_json(self) -> dict[str, Json]:
-        """The sign-off for programs."""
-        return {name: getattr(self, name) for name in self.__slots__}
-
-
-def name_person(folder: Path, person: str, roles: Sequence[str]) -> Named:
-    """Make a key for a person and name them in the trust root.
+    Args:
+        person: Whose it is.
+        uri: Where it is made: `file:/path` or `pkcs11:...`; empty for a file in `ANDON_HOME`.
 
     Raises:
-        AndonError: They are there already, or the owner's key is not here.
+        AndonError: There is one already, or it cannot be made there.
+    """
+    where = uri or own_key_file(person).as_uri()
+    return OwnKey(person, where, key_line(make_key(where)))
+
+
+def name_person(folder: Path, person: str, roles: Sequence[str], public: str = "") -> Named:
+    """Name a person in the trust root, by the public half of their key; without one, a key is made here.
+
+    Raises:
+        AndonError: They are there already, that is no public key, or the owner's key is not here.
     """
     settings = load_settings(folder)
-    root = add_person(settings, person, roles, SystemClock().now_ns())
-    return Named(root.version, HomeFolder(settings.home).key(person))
+    given = read_key_line(public) if public else None
+    root = add_person(settings, person, roles, SystemClock().now_ns(), public=given)
+    named = next(principal for principal in root.principals if principal.name == person)
+    key = "" if given else str(HomeFolder(settings.home).key(person))
+    return Named(root.version, key, key_line(named.keys[0].public))
 
 
 def people_of(folder: Path) -> People:
@@ -96,93 +110,14 @@ def people_of(folder: Path) -> People:
     )
 
 
-def sign_waiting(folder: Path, gate: str, *, person: str, role: str, reason: str, is_rejection: bool) -> Signed:
-    """Sign for what a gate waits for, with a person's own key.
+def sign_waiting(
+    folder: Path, gate: str, *, person: str, role: str, reason: str, is_rejection: bool, key_uri: str = ""
+) -> Signed:
+    """Sign for what a gate waits for, or against it, with a person's own key, and hand it in.
 
     Raises:
-        UsageError: Nothing waits, or it is not clear what.
-        InputError: The person's key is not on this machine.
+        UsageError: Nothing waits, it is not clear what, or the person's key is not on this machine.
         RefusedError: The key is not one of a person in the trust root.
     """
-    with open_factory(folder) as opened:
-        run = _waiting_run(opened, gate)
-        line = opened.line(opened.declaration(run.declaration))
-        request = request_of(line, run)
-        who = person or opened.settings.person
-        root = current_root(opened.settings)
-        statement = signoff_statement(
-            request.question(),
-            SignOff(
-                domain=root.domain,
-                factory=root.factory,
-                gate=request.policy.gate,
-                target=request.target,
-                decision="reject" if is_rejection else "approve",
-                evidence=request.evidence.digest(),
-                policy=request.policy.digest(),
-                role=role or _role(root, who, request.policy, request.question()),
-                reason=reason,
-                time_ns=opened.clock.now_ns(),
-            ),
-        )
-        envelope = seal(statement, load_signer(_key(opened, root, who)))
-        digest = opened.gatekeeper.sign_off(envelope)
-        stored = opened.database.statements.get(digest)
-        chosen = str(statement.predicate["role"])
-        note = "" if is_rejection else _why_it_does_not_count(request, who, chosen)
-        return Signed(who, chosen, request.policy.gate, request.subject.digest, digest, stored.index, note)
-
-
-def _why_it_does_not_count(request: JudgeRequest, person: str, role: str) -> str:
-    wanted = [rule.role for rule in request.policy.signoffs if rule.role != ANY_ROLE]
-    if person in request.excluded:
-        roles = " and ".join(wanted) or "any role"
-        return f"It does not count: {person} started the run. Somebody else of {roles} must sign."
-    if wanted and role not in wanted:
-        return f"It does not count: the gate asks for {' and '.join(wanted)}."
-    return ""
-
-
-def _waiting_run(opened: Opened, gate: str) -> Run:
-    runs = [run for run in opened.database.runs.recent(opened.settings.name, 1000) if run.state == "waiting"]
-    matching = [run for run in runs if not gate or gate == f"{run.stage.removesuffix(' gate')}:{run.subject}"]
-    if len(matching) == 1:
-        return matching[0]
-    waiting = ", ".join(f"{run.stage.removesuffix(' gate')}:{run.subject}" for run in runs)
-    if not matching:
-        raise UsageError(
-            "approve.nothing-waits",
-            "No gate waits for people here." if not gate else f"The gate {gate} does not wait for people.",
-            found=waiting or "nothing waits",
-            fix="Run the line first: andon run",
-        )
-    raise UsageError("approve.which", "More than one gate waits.", found=waiting, fix="Name one: andon approve GATE")
-
-
-def _role(root: TrustRoot, person: str, policy: Policy, question: Question) -> str:
-    """The role that the gate asks for and the person has, if that is clear."""
-    held = {interval.role for principal in root.principals if principal.name == person for interval in principal.roles}
-    wanted = {rule.role for rule in policy.signoffs} - {ANY_ROLE}
-    fitting = sorted(held & wanted) or sorted(held)
-    if len(fitting) == 1:
-        return fitting[0]
-    raise UsageError(
-        "approve.role",
-        f"In which role does {person} sign for {question.gate}?",
-        found=f"{person} has {', '.join(sorted(held)) or 'no role'}; the gate asks for {', '.join(sorted(wanted))}",
-        fix="Name it with --role, or sign as somebody else with --as.",
-    )
-
-
-def _key(opened: Opened, root: TrustRoot, person: str) -> Path:
-    path = opened.home.key(person)
-    if path.exists() and any(one.name == person and one.kind == "person" for one in root.principals):
-        return path
-    known = [one.name for one in root.principals if one.kind == "person"]
-    raise UsageError(
-        "approve.no-key",
-        f"There is no key of {person} here.",
-        place=str(path),
-        found=f"people in the trust root: {', '.join(known)}",
-        fix="Sign as one of them with --as NAME, or name a new person: andon key add NAME --role ROLE",
-    )
+    draft = waiting_question(folder, gate, person=person, role=role, is_rejection=is_rejection, reason=reason)
+    return sign_here(folder, draft, key_uri=key_uri)

@@ -17,6 +17,7 @@ from andon.store.manifest import Manifest
 from andon.wiring.calls.finding import EVERY, find_artefact
 from andon.wiring.calls.looking import is_serving
 from andon.wiring.calls.showing import moment, named_rows, short_or_none
+from andon.wiring.calls.waivers import standing_waivers
 from andon.wiring.factory import Opened, open_factory
 
 _STATEMENT_NAMES = ("entry", "time", "statement", "by")
@@ -36,7 +37,11 @@ class Releases:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """One release: what it binds as pairs of words, and what was signed about it, the oldest first."""
+    """One release: what it binds as pairs of words, and what was signed about it, the oldest first.
+
+    Attributes:
+        waived: What was waived on its way, each in words; empty where it met every criterion.
+    """
 
     rows: list[list[str]]
     statements: list[list[str]]
@@ -44,6 +49,7 @@ class Release:
     state: str
     facts: ReleaseFacts
     inputs: tuple[tuple[str, Digest], ...]
+    waived: tuple[str, ...]
 
     def to_json(self) -> dict[str, Json]:
         """The release for programs."""
@@ -52,6 +58,7 @@ class Release:
             "state": self.state,
             "facts": to_json(self.facts),
             "inputs": [{"role": role, "digest": digest} for role, digest in self.inputs],
+            "waived": list(self.waived),
             "statements": named_rows(_STATEMENT_NAMES, self.statements),
         }
 
@@ -87,6 +94,8 @@ def release_of(folder: Path, release: str) -> Release:
         facts = release_facts(manifest)
         said = record.about(digest, root)
         state = state_of(opened, digest, facts, said, root)
+        parts = {digest, *(item.digest for item in manifest.inputs)}
+        relied = [one for one in standing_waivers(opened).waivers if one.used_by and one.subject in parts]
     return Release(
         rows=_facts(digest, state, facts, manifest),
         statements=[_statement(one, root) for one in said],
@@ -94,6 +103,7 @@ def release_of(folder: Path, release: str) -> Release:
         state=state,
         facts=facts,
         inputs=tuple((item.role, item.digest) for item in manifest.inputs),
+        waived=tuple(f"{one.text()} ({one.state}): {one.waiver.reason}" for one in relied),
     )
 
 

@@ -1,10 +1,10 @@
 """What the gates said: every verdict with the measured values it rests on, as it was signed."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from andon.attest.statement import GATE_VERDICT
+from andon.attest.statement import ANNULMENT, GATE_VERDICT
 from andon.contracts.evidence import Evidence, Measurement
 from andon.contracts.policy import Finding
 from andon.contracts.wire import from_json
@@ -12,6 +12,7 @@ from andon.gates.said import Said
 from andon.kernel.canonical import Json
 from andon.kernel.digest import Digest, short
 from andon.kernel.errors import AndonError, UsageError
+from andon.wiring.calls.annulling import annulled_in
 from andon.wiring.calls.showing import moment, number
 from andon.wiring.factory import Opened, open_factory
 
@@ -26,6 +27,7 @@ class Spoken:
         subject: Digest of what was judged.
         time_ns: When it came into the ledger.
         is_signed: Whether a key of the trust root signed it.
+        annulled: Who annulled it, in words; empty where it stands.
     """
 
     gate: str
@@ -38,12 +40,15 @@ class Spoken:
     entry: int
     time_ns: int
     is_signed: bool
+    annulled: str = ""
 
     @property
     def headline(self) -> str:
         """Which gate said what, about what, when and where it is written."""
         where = f" for {self.target}" if self.target else ""
         doubt = "" if self.is_signed else "; NO KEY OF THE TRUST ROOT SIGNED THIS"
+        doubt += f"; ANNULLED by {self.annulled}" if self.annulled else ""
+        doubt += "; PASSED BY WAIVER" if any(one.holds == "waived" for one in self.findings) else ""
         said = f"{self.gate} {self.outcome}: {short(self.subject)}{where}"
         return f"{said}, {moment(self.time_ns)} (ledger entry {self.entry}){doubt}"
 
@@ -72,6 +77,7 @@ class Spoken:
             "statement": self.statement,
             "entry": self.entry,
             "is_signed": self.is_signed,
+            "annulled": self.annulled,
             "findings": [
                 {
                     "criterion": one.criterion.text(),
@@ -105,7 +111,9 @@ def verdicts_of(folder: Path, gate: str) -> Verdicts:
     """
     with open_factory(folder) as opened:
         record = opened.gatekeeper.keeping.record
-        spoken = spoken_in(record.of_types(record.root(), GATE_VERDICT))
+        root = record.root()
+        said = record.of_types(root, GATE_VERDICT, ANNULMENT)
+        spoken = tuple(replace(one, annulled=annulled_in(said, one.statement, root)) for one in spoken_in(said))
     if gate:
         return Verdicts(_of_gate(spoken, gate))
     return Verdicts(tuple(newest_of_each(spoken).values()))
