@@ -52,7 +52,7 @@ def propose(
         from andon.wiring.files import read_file
 
         put = propose_policy(folder, read_file(file), str(file))
-        _show_put(output, put)
+        show_put(output, put)
 
 
 @app.command("sign")
@@ -67,7 +67,7 @@ def sign(
     with reported(output):
         from andon.wiring.calls.policy import sign_policy
 
-        _show_put(output, sign_policy(folder, person=person, key_uri=key))
+        show_put(output, sign_policy(folder, person=person, key_uri=key))
 
 
 @app.command("withdraw")
@@ -149,7 +149,8 @@ def show_policy(output: Output, found: "Shown") -> None:
         output.say(f"Version {found.proposed} is proposed: andon policy diff", style="yellow")
 
 
-def _show_put(output: Output, put: "Put") -> None:
+def show_put(output: Output, put: "Put") -> None:
+    """Show what a proposal changes, and how it stands."""
     _show_changes(output, put.found)
     show_standing(output, put.standing, put.signed)
     output.result(put.to_json())
