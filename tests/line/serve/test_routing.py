@@ -234,3 +234,10 @@ def test_a_champion_that_was_rolled_back_is_no_way_back_for_the_next_one():
     again = next_table(fourth, Position(4, 0), A)
     assert [slot.release for slot in again.slots] == [A, D, C]
     assert again.sequence == 5
+
+
+def test_what_was_revoked_is_no_way_back_and_does_not_stop_the_next_release():
+    first = first_table("flights", "late", "local", A)
+    second = next_table(first, Position(1, 0), B)
+    assert [slot.release for slot in next_table(second, Position(2, 0), C, {B}).slots] == [C, A]
+    assert [slot.release for slot in next_table(second, Position(2, 0), C, {A, B}).slots] == [C]
