@@ -13,7 +13,8 @@ from andon.attest.trust_root import KeyState, Principal, RoleInterval
 from andon.kernel.digest import of_bytes
 from andon.kernel.errors import IntegrityError, RefusedError, UsageError
 from andon.wiring.calls.recovering import read_recoveries, recover_ledger
-from andon.wiring.calls.witness import know_log, recover_witness, seen_by, standing_of
+from andon.wiring.calls.witness import know_log, recover_witness, seen_by
+from andon.wiring.calls.witnessed import standing_of
 from andon.wiring.factory import open_factory
 from andon.wiring.settings import load_settings
 from andon.wiring.trust import current_root

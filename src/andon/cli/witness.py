@@ -28,14 +28,17 @@ def status(
     """Ask a factory's witnesses about its newest head; or, in a witness's folder, tell what it saw."""
     output = Output(as_json)
     with reported(output):
-        from andon.wiring.calls.witness import seen_by, standing_of
+        from andon.wiring.calls.witness import seen_by
 
         if (folder / "keys" / "witness.pem").exists():
             seen = seen_by(folder)
             output.table(["ledger", "entries", "root"], [[one.origin, str(one.size), one.root[:16]] for one in seen])
             output.result([one.to_json() for one in seen])
             return
-        found = standing_of(folder)
+        from andon.wiring.ask import ask
+        from andon.wiring.calls.witnessed import standing_of
+
+        found = ask(standing_of, folder)
         output.say(f"The ledger {found.origin} has {found.size} entries.")
         for key in found.keys:
             output.say(f"Its key, for witnesses: {key}")
