@@ -2,10 +2,12 @@
 
 import typer
 
-from andon.cli.options import HERE, AsJson, Folder
+from andon.cli.options import HERE, As, AsJson, Folder, KeyUri, Reason
 from andon.cli.output import Output, reported
 
-app = typer.Typer(help="Audit: verify.", no_args_is_help=True)
+app = typer.Typer(help="Audit: verify, recover.", no_args_is_help=True)
+
+WAITS = 3
 
 
 @app.callback()
@@ -27,3 +29,27 @@ def verify(folder: Folder = HERE, as_json: AsJson = False) -> None:
         output.say(found.tier, style="dim")
         output.result(found.to_json())
         raise SystemExit(0 if found.is_clean else 1)
+
+
+@app.command("recover")
+def recover(
+    reason: Reason = "",
+    person: As = "",
+    key: KeyUri = "",
+    folder: Folder = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Let a ledger that was restored from a backup go on: sign that what it lost is given up, and why."""
+    output = Output(as_json)
+    with reported(output):
+        from andon.wiring.calls.recovering import recover_ledger
+
+        found = recover_ledger(folder, reason=reason, person=person, key_uri=key)
+        output.say(f"Entries {found.resumed} to {found.lost - 1} are given up; signed by {', '.join(found.people)}.")
+        if found.missing:
+            output.say(f"{found.missing} more must sign: andon audit recover --as NAME")
+        else:
+            output.say("The ledger goes on. Each witness needs its operator's word too:")
+            output.say(f"  andon witness recover {found.file} --folder FOLDER")
+        output.result(found.to_json())
+        raise SystemExit(WAITS if found.missing else 0)
