@@ -15,6 +15,8 @@ def status(folder: Folder = HERE, as_json: AsJson = False) -> None:
         output.say(found.headline)
         if found.waived:
             output.say(found.waived, style="bold red")
+        if found.policy:
+            output.say(found.policy, style="yellow")
         output.table(["dataset", "rows", "up to", "version"], found.datasets)
         output.say()
         output.table(["run", "subject", "state", "stands at", "since", "waits for"], found.runs)

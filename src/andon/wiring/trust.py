@@ -18,7 +18,7 @@ from andon.attest.trust_root import (
     RoleInterval,
     TrustRoot,
 )
-from andon.kernel.clock import SECOND_NS
+from andon.kernel.clock import SECOND_NS, iso
 from andon.kernel.errors import InputError, UsageError
 from andon.kernel.signing import PublicKey
 from andon.wiring.settings import Settings
@@ -28,7 +28,10 @@ LOG: Final = "ledger"
 OWNER_ROLE: Final = "owner"
 LOCAL_TARGET: Final = "local"
 GATES: Final = ("data", "training", "model", "release")
-YEAR_NS: Final = 365 * 86_400 * SECOND_NS
+DAY_NS: Final = 86_400 * SECOND_NS
+YEAR_NS: Final = 365 * DAY_NS
+SOON_DAYS: Final = 30
+_RENEW: Final = "Its owners renew it: andon policy show --toml, a later moment, andon policy propose and sign"
 TIER: Final = "T0"
 TIER_MEANS: Final = "T0: everything runs as one user of this machine; it catches mistakes, not attackers"
 
@@ -77,6 +80,14 @@ def current_root(settings: Settings) -> TrustRoot:
     return verify_chain(envelopes, HomeFolder(settings.home).pinned(), verifier)
 
 
+def ending(root: TrustRoot, now_ns: int) -> str:
+    """That a trust root ends soon, or has ended, in a sentence; empty while there is time."""
+    days = (root.expires_ns - now_ns) / DAY_NS
+    if days <= 0:
+        return f"The trust root expired {iso(root.expires_ns)}: nothing moves forward. {_RENEW}"
+    return f"The trust root expires in {days:.0f} days. {_RENEW}" if days < SOON_DAYS else ""
+
+
 def add_person(
     settings: Settings, name: str, roles: Sequence[str], now_ns: int, *, public: PublicKey | None = None
 ) -> TrustRoot:
@@ -115,7 +126,7 @@ def add_person(
             "Only the owners can name further people, and their keys are not here.",
             place=str(home.keys),
             found=f"{len(signers)} of {root.quorum} owners' keys",
-            fix=f"Ask {' or '.join(_owners(root))}.",
+            fix=f"Ask {' or '.join(_owners(root))}; where several must sign: andon policy show --toml, then propose.",
         )
     person = Principal(
         name,

@@ -139,11 +139,16 @@ def _trust(settings: Settings, clock: Clock) -> Iterator[Check]:
     days = (root.expires_ns - clock.now_ns()) / DAY_NS
     found = f"version {root.version}, verified from the pinned one"
     if root.is_expired(clock.now_ns()):
-        fix = "Have its owners sign a new version; what runs goes on, and nothing new is admitted."
+        fix = "Have its owners sign a new version (andon policy); what runs goes on, and nothing new is admitted."
         yield Check("bad", "trust root", f"{found}, expired {moment(root.expires_ns)}", fix)
     else:
         mark: Mark = "ok" if days >= SOON_DAYS else "warn"
-        yield Check(mark, "trust root", f"{found}, expires in {days:.0f} days", "Have its owners sign a new version.")
+        yield Check(
+            mark,
+            "trust root",
+            f"{found}, expires in {days:.0f} days",
+            "Have its owners sign a new version: andon policy.",
+        )
 
 
 def _records(settings: Settings, clock: Clock) -> Iterator[Check]:

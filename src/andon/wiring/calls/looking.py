@@ -22,7 +22,7 @@ from andon.wiring.calls.finding import find_run
 from andon.wiring.calls.showing import id_shown, mebibytes, moment, moment_in, short_or_none
 from andon.wiring.calls.waivers import standing_waivers
 from andon.wiring.factory import Opened, open_factory
-from andon.wiring.trust import TIER_MEANS, current_root
+from andon.wiring.trust import TIER_MEANS, current_root, ending
 
 RECENT: Final = 1_000
 
@@ -36,11 +36,13 @@ class Status:
         runs: The newest of each subject and all that are not over: id, subject, state, stage, since, waits for.
         targets: Target, model, what it serves, since when, what it served before.
         waived: What people took upon themselves and is in force now, in a sentence; empty for nothing.
+        policy: That the trust root ends soon, or has ended, in a sentence; empty while there is time.
     """
 
     factory: str
     headline: str
     waived: str
+    policy: str
     datasets: list[list[str]]
     runs: list[list[str]]
     targets: list[list[str]]
@@ -49,7 +51,13 @@ class Status:
 
     def to_json(self) -> dict[str, Json]:
         """The status for programs, with whole digests."""
-        return {"factory": self.factory, "headline": self.headline, **self.whole, "tier": self.tier}
+        return {
+            "factory": self.factory,
+            "headline": self.headline,
+            "policy": self.policy,
+            **self.whole,
+            "tier": self.tier,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +92,7 @@ def status_of(folder: Path) -> Status:
             factory=name,
             headline=_headline(name, len(datasets), runs, len(serving)),
             waived=waivers.headline,
+            policy=ending(current_root(opened.settings), opened.clock.now_ns()),
             datasets=datasets,
             runs=[_run_row(run) for run in runs],
             targets=[one.row() for one in serving],

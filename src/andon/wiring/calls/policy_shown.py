@@ -11,8 +11,8 @@ from andon.kernel.canonical import Json, loads
 from andon.kernel.digest import Digest, hex_of
 from andon.wiring.calls.rotation import Standing
 from andon.wiring.calls.showing import moment
+from andon.wiring.trust import SOON_DAYS
 
-SOON_DAYS: Final = 30
 _GROUP: Final = 4
 
 
