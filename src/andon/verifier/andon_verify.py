@@ -453,10 +453,10 @@ def roots_at(leaves: Iterable[bytes], sizes: Collection[int]) -> dict[int, bytes
 
 
 def is_included(index: int, size: int, leaf: bytes, path: Sequence[bytes], root: bytes) -> bool:
-    """Whether a path leads from a leaf to the root (RFC 9162, 2.1.3.2)."""
+    """Whether a path leads from the hash of a leaf to the root (RFC 9162, 2.1.3.2)."""
     if not 0 <= index < size:
         return False
-    place, last, found = index, size - 1, leaf_hash(leaf)
+    place, last, found = index, size - 1, leaf
     for sibling in path:
         if last == 0:
             return False
@@ -658,7 +658,7 @@ def _place(proof: bytes | None, digest: Digest, kind: str, ledger: Ledger, path:
         raise WrongError("the ledger names other bytes at its place")
     if f"andon/{match[2].decode()}/v1" != kind:
         raise WrongError(f"a {kind} entered as {match[2].decode()}")
-    if not is_included(index, ledger.size, leaf, [unwrap(one) for one in lines], ledger.root):
+    if not is_included(index, ledger.size, leaf_hash(leaf), [unwrap(one) for one in lines], ledger.root):
         checks.wrong(path, "its hashes do not lead to the signed head")
         raise WrongError(f"{path} does not prove where it stands")
     return Entry(index, match[2].decode(), digest, int(match[4]), leaf)
@@ -1110,7 +1110,7 @@ class Admitting:
         content = self.release.content(subject)
         for one in about:
             same = (content, own[-1].values["evidence"]["rows"])
-            if (one.values["content"], one.values["evidence"]["rows"]) == same:
+            if one is not own[-1] and (one.values["content"], one.values["evidence"]["rows"]) == same:
                 self._check_final(one, gate)
         return own[-1]
 

@@ -1,0 +1,82 @@
+"""What a pack would show of a world in which gates judged: the files that the verifier reads."""
+
+from dataclasses import dataclass, replace
+from types import ModuleType
+
+from andon.attest import envelope as envelopes
+from andon.gates.said import Said
+from andon.gates.serving import Admission, decision_statement, read_decision
+from andon.kernel.digest import hex_of
+from tests.gates.world import DOMAIN, FACTORY, TARGET, World
+
+
+@dataclass
+class Shown:
+    """A world as the verifier sees it."""
+
+    verify: ModuleType
+    files: dict[str, bytes]
+    index: dict
+    pinned: str
+
+    def problems(self) -> dict[str, str]:
+        """What does not hold, by the kind and place of the statement, or by file."""
+        verify, checks = self.verify, self.verify.Checks()
+        trust = verify.read_trust(self.files, self.pinned, checks)
+        if not trust.versions:
+            return dict(checks.problems)
+        ledger = verify.read_ledger(self.files, self.index, trust, checks)
+        said = verify.read_statements(self.files, ledger, trust, checks)
+        judge, names = verify.Judge(said, trust), {one.path: f"{one.kind} {one.index}" for one in said}
+        release = verify.read_release(self.files, self.index, checks)
+        for one in judge.of("gate-verdict"):
+            checks.reading(one.path, judge.check_verdict, one)
+        for one in judge.of("admission"):
+            root = trust.version(one.values["root_version"])
+            checks.reading(one.path, verify.Admitting(one, release, judge, root).check)
+        return {names.get(path, path): text for path, text in checks.problems}
+
+
+def shown(verify: ModuleType, world: World) -> Shown:
+    """Everything that a world's records show of its release."""
+    record, head = world.record, world.record.ledger.head()
+    files: dict[str, bytes] = {}
+    for entry, sealed in record.everything(head.size):
+        name = hex_of(entry.statement)
+        files[f"statements/{name}.dsse.json"] = sealed.envelope
+        files[f"proofs/{name}.tlog-proof"] = record.ledger.prove(entry.index).encode()
+    files["ledger/leaves.ndjson"] = b"".join(leaf + b"\n" for _, leaf in record.ledger.rows.leaves(0, head.size))
+    files[f"ledger/checkpoint-{head.size:012d}.txt"] = world.database.checkpoints.at(head.size).encode()
+    for number, envelope in enumerate(record.roots.envelopes(), start=1):
+        files[f"trust/{number:06d}.dsse.json"] = envelopes.to_json(envelope)
+    keeping, release = world.keeper.keeping, world.made.release
+    for digest, manifest in (keeping.lineage_of(release) if release else {}).items():
+        files[f"manifests/{hex_of(digest)}.json"] = manifest.to_bytes()
+    if release:
+        manifest = world.the("release")
+        files["release.json"] = manifest.to_bytes()
+        files["declaration.json"] = world.blobs.read(str(manifest.facts["declaration"]))
+    ledger = {"origin": head.origin, "size": head.size, "root": head.root.hex(), "time_ns": "0"}
+    return Shown(verify, files, {"release": release, "ledger": ledger}, record.fingerprint)
+
+
+def forge_admission(world: World, like: Said | None = None) -> str:
+    """An admission of the world's release, signed with the gatekeeper's key without asking the gatekeeper."""
+    root = world.root
+    known = read_decision(Admission, like, root) if like else None
+    said = world.record.of_types(root, "andon/gate-verdict/v1", "andon/release/v1", "andon/signoff/v1")
+    admission = known or Admission(
+        domain=DOMAIN,
+        factory=FACTORY,
+        model_name="late",
+        target=TARGET,
+        release=world.made.release,
+        model=world.made.model,
+        relied=tuple(one.digest for one in said),
+        root=world.record.fingerprint,
+        root_version=root.version,
+        tier="T0",
+        publish=None,  # type: ignore[arg-type]  # a forger writes what they like
+        time_ns=0,
+    )
+    return world.forge(decision_statement(replace(admission, time_ns=world.clock.now_ns())))

@@ -1,0 +1,263 @@
+"""The verifier judges for itself: whatever the gatekeeper's own key signed, values, policies and people decide."""
+
+from dataclasses import replace
+
+import pytest
+
+from andon.attest.statement import Statement, Subject
+from andon.attest.trust_root import Demand, Waivable
+from andon.contracts.evidence import Measurement
+from andon.contracts.policy import Criterion, Policy
+from andon.gates.serving import Revocation, decision_statement
+from andon.gates.verdict import verdict_statement
+from andon.gates.waiver import waiver_statement
+from tests.gates.world import DAY_NS, DOMAIN, FACTORY, GOOD_AUC, RELEASE, moments_in
+from tests.verifier.shown import forge_admission, shown
+
+TWO = Policy("model:late", "ops", (Criterion("auc", "ge", 0.7, side="lower"), Criterion("brier", "le", 0.2)))
+AUC = Measurement("auc", 0.7, lower=0.68, upper=0.72, n=5000)
+WAIVABLE = (Waivable("model", "auc", "operations", 7 * DAY_NS),)
+
+
+@pytest.fixture(scope="module")
+def moments(tmp_path_factory):
+    return moments_in(tmp_path_factory.mktemp("verified"))
+
+
+@pytest.fixture
+def at(moments, tmp_path):
+    """A function that gives a fresh copy of a world at a moment: founded, bound, approved or admitted."""
+    opened = []
+
+    def copy(moment):
+        opened.append(moments[moment].copied_to(tmp_path / f"world-{len(opened)}"))
+        return opened[-1]
+
+    yield copy
+    for world in opened:
+        world.database.close()
+
+
+def ready(world, weights=b"weights", *measured):
+    """From a batch to a model that the model gate judged on these measurements."""
+    batch = world.batch()
+    world.made.batch, world.made.dataset = batch.digest, world.judge_data(batch).published
+    model = world.model(weights)
+    world.made.model = model.digest
+    world.add(model)
+    world.judge_training(model)
+    judged = world.judge_model(model, *measured)
+    return model, judged
+
+
+def bound(world, model):
+    world.made.report = world.report(model).digest
+    world.made.release = world.keeper.bind(world.release(model))
+    return world
+
+
+def test_what_the_gates_let_through_holds_for_the_verifier_too(verify, at):
+    for moment in ("bound", "approved", "admitted"):
+        assert shown(verify, at(moment)).problems() == {}, moment
+
+
+def test_a_pass_that_its_values_do_not_give_is_found(verify, at):
+    world = at("approved")
+    verdict = world.verdict(world.made.model, "model:late")
+    poor = replace(verdict.evidence, measurements=(Measurement("auc", 0.1, lower=0.1, upper=0.1, n=5000),))
+    world.forge_verdict(world.made.model, "model:late", evidence=poor)
+    (text,) = shown(verify, world).problems().values()
+    assert "findings" in text
+
+
+def test_a_failure_that_calls_itself_passed_is_found(verify, at):
+    world = at("founded")
+    model, judged = ready(world, b"weights", AUC)
+    assert judged.outcome == "FAILED"
+    bound(world, model)
+    world.forge_verdict(model.digest, "model:late", outcome="PASSED")
+    (text,) = shown(verify, world).problems().values()
+    assert "PASSED" in text
+
+
+def test_a_verdict_that_no_gatekeeper_signed_is_found(verify, at):
+    world = at("approved")
+    world.forge_verdict(world.made.model, "model:late", key="trainer")
+    assert "no gatekeeper" in str(shown(verify, world).problems())
+
+
+def test_a_statement_signed_by_a_stranger_is_found(verify, at):
+    world = at("approved")
+    world.forge_verdict(world.made.model, "model:late", key="mallory")
+    assert "not in the trust root" in str(shown(verify, world).problems())
+
+
+def test_a_release_gate_that_asked_nobody_is_found(verify, at):
+    world = at("bound")
+    world.forge(verdict_statement(world.release_verdict(policy=RELEASE)))
+    (text,) = shown(verify, world).problems().values()
+    assert "operations" in text
+
+
+def test_an_admission_past_the_people_is_found(verify, at):
+    """A stolen gatekeeper's key can sign an admission; it cannot sign for people."""
+    world = at("bound")
+    assert shown(verify, world).problems() == {}
+    forge_admission(world)
+    (text,) = shown(verify, world).problems().values()
+    assert "release:late had not passed" in text
+
+
+def test_an_admission_past_a_later_rejection_is_found(verify, at):
+    world = at("approved")
+    world.approve("bo", "reject")
+    forge_admission(world)
+    (text,) = shown(verify, world).problems().values()
+    assert "rejected by bo" in text
+
+
+def test_an_admission_of_a_revoked_release_is_found(verify, at):
+    world = at("approved")
+    revocation = Revocation(DOMAIN, FACTORY, world.made.release, "al", "wrong", world.clock.now_ns())
+    world.forge(decision_statement(revocation))
+    forge_admission(world)
+    (text,) = shown(verify, world).problems().values()
+    assert "revoked" in text
+
+
+def test_an_admission_below_its_targets_floor_is_found(verify, at):
+    """The floor of the version of the trust root under which it was admitted counts, not what the factory declares."""
+    world = at("approved")
+    demand = Demand("model", Criterion("auc", "ge", 0.95))
+    world.govern(criteria=(demand,))
+    forge_admission(world)
+    (text,) = shown(verify, world).problems().values()
+    assert "auc" in text
+
+
+def test_an_admission_with_fewer_people_than_the_floor_asks_for_is_found(verify, at):
+    world = at("approved")
+    world.govern(signoffs=(("operations", 2),))
+    forge_admission(world)
+    (text,) = shown(verify, world).problems().values()
+    assert "1 of operations" in text
+
+
+def test_one_person_with_two_keys_counts_once(verify, at):
+    world = at("approved")
+    world.approve("bo", key="bo2")
+    world.govern(signoffs=(("operations", 2),))
+    forge_admission(world)
+    (text,) = shown(verify, world).problems().values()
+    assert "1 of operations" in text
+
+
+def test_whoever_started_the_run_does_not_count(verify, at):
+    world = at("approved")
+    world.approve("al")
+    world.govern(signoffs=(("operations", 2),))
+    forge_admission(world)
+    assert "1 of operations" in str(shown(verify, world).problems())
+
+
+def test_two_people_count(verify, at):
+    world = at("approved")
+    world.approve("cy")
+    world.govern(signoffs=(("operations", 2),))
+    forge_admission(world)
+    assert shown(verify, world).problems() == {}
+
+
+def test_a_delegate_counts_and_never_beside_the_delegator(verify, at):
+    world = at("bound")
+    world.delegate("bo", "di")
+    world.approve("di")
+    world.judge_release(world.the("release"))
+    world.admit()
+    assert shown(verify, world).problems() == {}
+    world.approve("bo")
+    world.govern(signoffs=(("operations", 2),))
+    forge_admission(world)
+    assert "of operations" in str(shown(verify, world).problems())
+
+
+def test_a_waived_failure_holds_and_a_waiver_beyond_its_worst_value_does_not(verify, at):
+    world = at("founded").govern(waivable=WAIVABLE)
+    model, judged = ready(world, b"weights", AUC)
+    assert judged.outcome == "FAILED"
+    world.waive(model.digest)
+    assert world.judge_model(model, AUC).outcome == "PASSED"
+    bound(world, model).build_approved()
+    world.admit()
+    assert shown(verify, world).problems() == {}
+
+
+@pytest.mark.parametrize("changes", [{"worst": 0.69}, {"role": "reader"}, {"reason": " "}])
+def test_a_waiver_that_does_not_cover_does_not_count(verify, at, changes):
+    """The gatekeeper would not take such a waiver in; whoever holds its database and key can put it there."""
+    world = at("founded").govern(waivable=WAIVABLE)
+    model, _ = ready(world, b"weights", AUC)
+    waiver = world.seal(waiver_statement(world.waiver(model.digest, **changes), model.digest), "cy")
+    with world.database.units.begin() as unit:
+        bad = world.record.add(unit, waiver)
+    world.waive(model.digest)
+    world.judge_model(model, AUC)
+    bound(world, model)
+    assert shown(verify, world).problems() == {}
+    world.forge_verdict(model.digest, "model:late", waivers=(bad,))
+    assert len(shown(verify, world).problems()) == 1
+
+
+def test_a_waiver_by_who_started_the_run_does_not_count(verify, at):
+    world = at("founded").govern(waivable=WAIVABLE)
+    model, _ = ready(world, b"weights", AUC)
+    world.waive(model.digest)
+    world.judge_model(model, AUC)
+    bound(world, model)
+    world.forge_verdict(model.digest, "model:late", excluded=("al", "bo"))
+    assert len(shown(verify, world).problems()) == 1
+
+
+def test_a_final_failure_cannot_be_walked_around_by_another_verdict(verify, at):
+    world = at("founded")
+    model, _ = ready(world, b"weights", AUC)
+    good = replace(world.verdict(model.digest, "model:late").evidence, measurements=(GOOD_AUC,))
+    bound(world, model)
+    verdict = world.verdict(model.digest, "model:late")
+    passed = [
+        replace(one, holds="yes", value=0.78, why="0.78 >= 0.7") if one.criterion.metric == "auc" else one
+        for one in verdict.findings
+    ]
+    world.forge_verdict(
+        model.digest,
+        "model:late",
+        evidence=good,
+        findings=tuple(passed),
+        outcome="PASSED",
+        time_ns=world.clock.now_ns(),
+    )
+    world.build_approved()
+    forge_admission(world)
+    assert "final" in str(shown(verify, world).problems())
+
+
+def test_an_annulled_failure_is_not_final(verify, at):
+    world = at("founded")
+    model, _ = ready(world, b"weights", AUC)
+    world.annul(model.digest, "bo")
+    world.annul(model.digest, "cy", of=world.verdict_said(model.digest, "model:late"))
+    assert world.judge_model(model).outcome == "PASSED"
+    bound(world, model).build_approved()
+    world.admit()
+    assert shown(verify, world).problems() == {}
+
+
+def test_a_sign_off_that_is_none_is_named_with_its_proof(verify, at):
+    world = at("admitted")
+    with world.database.units.begin() as unit:
+        sealed = world.seal(Statement((Subject("x", "sha256:" + "1" * 64),), "andon/signoff/v1", {}), "bo")
+        digest = world.record.add(unit, sealed)
+    assert set(shown(verify, world).problems()) == {
+        f"statements/{digest[7:]}.dsse.json",
+        f"proofs/{digest[7:]}.tlog-proof",
+    }
