@@ -58,9 +58,10 @@ def key(
     with reported(output):
         from andon.wiring.witnessing import witness_key
 
-        line = witness_key(folder, name)
+        line, key_line = witness_key(folder, name)
         output.say(line)
-        output.result({"key": line})
+        output.say(f'In the trust root, a service with the role witness and the key "{key_line}"', style="dim")
+        output.result({"key": line, "trust_root_key": key_line})
 
 
 @app.command("log-add")

@@ -10,7 +10,7 @@ from andon.adapters.witness.folder import WitnessFolder
 from andon.adapters.witness.sink import FolderWitness, Record, put_cosigned, records
 from andon.kernel.clock import SystemClock
 from andon.kernel.errors import AndonError, RefusedError
-from andon.kernel.signing import Verifier
+from andon.kernel.signing import Verifier, key_line
 from andon.ledger.checkpoint import Checkpoint
 from andon.ledger.cosignature import cosigner_key
 from andon.ledger.desk import Desk
@@ -54,8 +54,10 @@ def witness_folder(folder: Path) -> WitnessFolder:
     return WitnessFolder(folder, verifier)
 
 
-def witness_key(folder: Path, name: str) -> str:
-    """The public key of the witness in a folder as a `name+id+key` line; it is made with its folder if it is not there.
+def witness_key(folder: Path, name: str) -> tuple[str, str]:
+    """The public key of the witness in a folder, as a `name+id+key` line and as the trust root writes it.
+
+    The witness is made, with its folder and its key, if it is not there.
 
     Args:
         folder: The witness's folder.
@@ -70,7 +72,8 @@ def witness_key(folder: Path, name: str) -> str:
     if not kept.key.exists():
         kept.name()
         generate_key(kept.key)
-    return cosigner_key(kept.name(), load_signer(kept.key).public)
+    public = load_signer(kept.key).public
+    return cosigner_key(kept.name(), public), key_line(public)
 
 
 def desk_of(kept: WitnessFolder) -> Desk:
