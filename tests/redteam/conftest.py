@@ -5,14 +5,14 @@ import fcntl
 import pytest
 
 from tests.factories.place import Place
-from tests.gates.world import moments_in
 from tests.hostile.whole import Whole, promote_two
+from tests.redteam.attacks.overrides import all_moments
 from tests.redteam.catalogue import Ground
 
 
 @pytest.fixture(scope="session")
 def moments(tmp_path_factory):
-    return moments_in(tmp_path_factory.mktemp("moments"))
+    return all_moments(tmp_path_factory.mktemp("moments"))
 
 
 @pytest.fixture(scope="session")

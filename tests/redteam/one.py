@@ -46,9 +46,9 @@ def ground_in(moments: Path, whole: Path | None) -> Iterator[object]:
 
 def make_moments(folder: Path) -> None:
     """The worlds that attacks begin with, as folders."""
-    from tests.gates.world import moments_in
+    from tests.redteam.attacks.overrides import all_moments
 
-    for world in moments_in(folder).values():
+    for world in all_moments(folder).values():
         (world.path / "state.json").write_text(json.dumps({"made": vars(world.made), "now": world.clock.now}))
         world.database.close()
 

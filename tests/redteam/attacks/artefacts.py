@@ -341,7 +341,7 @@ def nameless(ground: Ground) -> Tried:
 
 
 def revoke(world) -> str:
-    return world.keeper.revoke(release=world.made.release, by="cy", reason="trained on data we may not use")
+    return world.keeper.revoke(digest=world.made.release, by="cy", reason="trained on data we may not use")
 
 
 @attack("37a", "Take a release for one target to another", "python", "gates.other-target")

@@ -8,8 +8,8 @@ from andon.attest.statement import seal
 from andon.contracts.evidence import Evidence, Measurement
 from andon.contracts.policy import Criterion, SignOffRule
 from andon.gates.criteria import weigh
-from andon.gates.passage import verdict_statement
 from andon.gates.request import JudgeRequest
+from andon.gates.verdict import verdict_statement
 from andon.kernel.digest import of_bytes
 from tests.gates.world import DATA, FACTORY, GOOD_AUC, MODEL, RELEASE, TARGET, TRAINING
 from tests.redteam.catalogue import Ground, Tried, attack, refused, together, tried, variants
@@ -144,7 +144,7 @@ def passed_over_failure(ground: Ground) -> Tried:
 def empty_policy(ground: Ground) -> Tried:
     world = ground.at("bound")
     empty = replace(MODEL, criteria=(), signoffs=())
-    world.forge_verdict(world.made.model, "model:late", policy=empty, findings=())
+    world.forge_verdict(world.made.model, "model:late", declared=empty, policy=empty, findings=())
     return admission(bound(world, declaration=world.declaration(empty)))
 
 

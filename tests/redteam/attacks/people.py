@@ -7,13 +7,12 @@ from andon.attest.envelope import with_signature
 from andon.attest.statement import SIGNOFF, Statement, Subject, seal
 from andon.contracts.policy import SignOffRule
 from andon.gates.gatekeeper import Gatekeeper
-from andon.gates.passage import verdict_statement
+from andon.gates.request import Question
 from andon.gates.signoff import signoff_statement
+from andon.gates.verdict import verdict_statement
 from tests.gates.world import DAY_NS, RELEASE, TARGET
 from tests.redteam.catalogue import Ground, Tried, attack, refused, together, tried, variants
 from tests.redteam.moves import admission, hand_in, rejected, was_admitted
-
-TWO = replace(RELEASE, signoffs=(SignOffRule("operations", 2, 5 * DAY_NS),))
 
 
 def pass_relying_on(world, *signoffs: str, **changes: object) -> Tried:
@@ -37,35 +36,42 @@ def nobody_signed(ground: Ground) -> Tried:
     return pass_relying_on(ground.at("bound"))
 
 
-@attack(
-    "19a",
-    "Sign twice, with two keys, where two people are needed",
-    "key files",
-    "gates.people-missing",
-    "gates.no-pass",
-)
+def for_two(world) -> Question:
+    """A release for the target whose floor asks for two people, and the question they are asked."""
+    model = world.the("model")
+    world.judge_training(model, target="strict")
+    world.judge_model(model, target="strict")
+    release = world.release(model, target="strict")
+    world.made.release = world.keeper.bind(release)
+    return world.question(release, target="strict")
+
+
+def admitted_by_two(world, *signoffs: str) -> Tried:
+    """What comes of these sign-offs, through the gate and through a gate that was talked into a Pass."""
+    world.judge_release(world.the("release"), target="strict")
+    codes = [refused(lambda: world.keeper.admit(world.made.release, "strict"))]
+    request = world.release_request(world.the("release"), target="strict")
+    policy = replace(RELEASE, signoffs=(SignOffRule("operations", 2, 5 * DAY_NS),))
+    lie = world.release_verdict(
+        target="strict", subject=request.subject.digest, policy=policy, signoffs=signoffs, evidence=request.evidence
+    )
+    world.forge(verdict_statement(lie))
+    codes.append(refused(lambda: world.keeper.admit(world.made.release, "strict")))
+    return Tried(("admitted",) if was_admitted(world) else (), tuple(code for code in codes if code))
+
+
+@attack("19a", "Sign twice, with two keys, where two people are needed", "key files", "gates.people-missing")
 def two_keys(ground: Ground) -> Tried:
     world = ground.at("bound")
-    release = world.release(world.the("model"), target="strict")
-    world.made.release = world.keeper.bind(release)
-    question = world.release_request(release, target="strict").question()
-    for key in ("bo", "bo2"):
-        world.approve("bo", question=question, key=key)
-    world.judge_release(release, target="strict")
-    code = refused(lambda: world.keeper.admit(release.digest, "strict"))
-    return Tried(("admitted",) if was_admitted(world) else (), (code,) if code else ())
+    question = for_two(world)
+    return admitted_by_two(world, *(world.approve("bo", question=question, key=key) for key in ("bo", "bo2")))
 
 
-@attack("19b", "Put both keys of one person under one statement", "key files", "gates.people-missing", "gates.no-pass")
+@attack("19b", "Put both keys of one person under one statement", "key files", "gates.people-missing")
 def both_keys_at_once(ground: Ground) -> Tried:
     world = ground.at("bound")
-    release = world.release(world.the("model"), target="strict")
-    world.made.release = world.keeper.bind(release)
-    question = world.release_request(release, target="strict").question()
-    hand_in(world, with_signature(world.signoff("bo", question=question), load_signer(world.home.key("bo2"))))
-    world.judge_release(release, target="strict")
-    code = refused(lambda: world.keeper.admit(release.digest, "strict"))
-    return Tried(("admitted",) if was_admitted(world) else (), (code,) if code else ())
+    said = world.signoff("bo", question=for_two(world))
+    return admitted_by_two(world, hand_in(world, with_signature(said, load_signer(world.home.key("bo2")))))
 
 
 @attack("20a", "Approve one's own model", "command line", "gates.no-pass", "gates.people-missing")
@@ -91,7 +97,7 @@ def replayed(ground: Ground) -> Tried:
 def another_question(ground: Ground) -> Tried:
     def with_other(member):
         world = ground.at("bound")
-        question = world.release_request(world.the("release")).question()
+        question = world.question()
         other = {"gate": "release:other", "target": "strict", "evidence": world.made.model, "policy": world.made.model}
         world.approve(question=replace(question, **{member: other[member]}))
         world.judge_release(world.the("release"))
@@ -108,7 +114,7 @@ def another_question(ground: Ground) -> Tried:
 )
 def misfiled(ground: Ground) -> Tried:
     world = ground.at("bound")
-    question = world.release_request(world.the("release")).question()
+    question = world.question()
     signoff = _signoff_of(world.signoff("bo"))
     return tried(lambda: signoff_statement(replace(question, target="strict"), signoff), "a statement was made")
 
@@ -241,7 +247,7 @@ def renamed_approval(ground: Ground) -> Tried:
 @attack("42e", "Hand in an approval given to another factory or trust domain", "command line", "gates.other-factory")
 def another_factory(ground: Ground) -> Tried:
     world = ground.at("bound")
-    question = world.release_request(world.the("release")).question()
+    question = world.question()
     elsewhere = world.signoff("bo", question=replace(question, factory="parcels"))
     return tried(lambda: hand_in(world, elsewhere), "taken")
 
@@ -250,9 +256,7 @@ def another_factory(ground: Ground) -> Tried:
     "36c",
     "Hand in a gate's verdict where a person's word is asked for",
     "command line",
-    "gates.not-a-signoff",
-    "gates.not-a-person",
-    "gates.not-handed-in",
+    "gates.not-for-people",
 )
 def verdict_handed_in(ground: Ground) -> Tried:
     world = ground.at("bound")

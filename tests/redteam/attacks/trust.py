@@ -8,7 +8,7 @@ from andon.attest.statement import PAYLOAD_TYPE, seal
 from andon.attest.succession import seal_root, verify_chain
 from andon.attest.trust_json import to_bytes
 from andon.attest.trust_root import Floor, KeyState, Principal, RoleInterval
-from andon.gates.passage import verdict_statement
+from andon.gates.verdict import verdict_statement
 from tests.gates.world import DAY_NS, START_NS, TARGET
 from tests.redteam.catalogue import Ground, Tried, attack, refused, together, tried, variants
 from tests.redteam.moves import admission, bound, grow_root, hand_in, loading
