@@ -8,6 +8,7 @@ Needs root, and a Python that every user may run. `apart_factory` founds one and
         apart.python("ada", "print(open('/some/file').read())")   # any code as any user
 """
 
+import json
 import os
 import shutil
 import signal
@@ -16,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,7 +27,16 @@ import pytest
 
 import andon
 from andon.adapters.keys import generate_key, load_signer
-from andon.wiring.founding_apart import Member, Sockets, adopt, begin, client_settings, sign_first
+from andon.wiring.founding_apart import (
+    Member,
+    Places,
+    adopt,
+    begin,
+    client_settings,
+    pin,
+    server_settings_text,
+    sign_first,
+)
 from tests.factories.place import AS_OF, NOBODY, PARCELS, SOMEBODY, Answer, write_rows
 
 NAME: Final = "parcels"
@@ -142,27 +152,45 @@ class Apart:
         """What running the line says."""
         return self.andon(user, "run", "--as-of", AS_OF, *words)
 
-    def spawn(self, name: str, user: str, *words: str, ready: Path) -> None:
-        """Start a process of andon that goes on, and wait until its socket answers."""
-        log = (self.base / "logs" / f"{name}.log").open("ab")
+    def spawn(self, name: str, user: str, *words: str, ready: Callable[[], bool]) -> None:
+        """Start a process of andon that goes on, and wait until it is ready."""
         command = [str(self.interpreter), "-P", "-c", ANDON, *words]
-        process = self.start(user, command, stdout=log, stderr=log)
+        with (self.base / "logs" / f"{name}.log").open("ab") as log:
+            process = self.start(user, command, stdout=log, stderr=log)
         self.processes[name] = process
         deadline = time.monotonic() + START_S
-        while not _answers(ready):
+        while not ready():
             assert process.poll() is None, self.log(name)
             assert time.monotonic() < deadline, self.log(name)
             time.sleep(0.05)
 
     def start_gatekeeper(self) -> None:
         """Start the gatekeeper's process."""
-        self.spawn("gatekeeper", "gate", "gatekeeper", "serve", "-C", str(self.state), ready=self.socket)
+        self.spawn(
+            "gatekeeper", "gate", "gatekeeper", "serve", "-C", str(self.state), ready=lambda: _answers(self.socket)
+        )
 
     def start_runner(self) -> None:
         """Start the runner's process."""
         words = ("--socket", f"unix:{self.runner_socket}", "--gatekeeper", str(USERS["gate"]))
         spool = ("--spool", str(self.base / "spool"))
-        self.spawn("runner", "runner", "runner", *words, *spool, "-C", str(self.code), ready=self.runner_socket)
+        self.spawn(
+            "runner",
+            "runner",
+            "runner",
+            *words,
+            *spool,
+            "-C",
+            str(self.code),
+            ready=lambda: _answers(self.runner_socket),
+        )
+
+    def start_server(self) -> str:
+        """Start a server of the target `local`, with one worker; gives its address."""
+        words = ("up", "--port", "0", "--workers", "1", "-C", str(self.served))
+        told = self.served / "serve" / "local" / "server.json"
+        self.spawn("server", "server", *words, ready=told.exists)
+        return str(json.loads(told.read_bytes())["url"])
 
     def stop(self, name: str) -> None:
         """End a process of this factory, and all that it started."""
@@ -243,7 +271,7 @@ def _lay_out(apart: Apart) -> None:
         ("gate", "gate", 0o755),
         ("runner", "runner", 0o755),
         ("spool", "runner", 0o700),
-        ("served", "server", 0o755),
+        ("served", "server", 0o2750),
         ("state", "root", 0o755),
         (f"state/{NAME}", "gate", 0o2750),
         ("code", "ada", 0o755),
@@ -270,15 +298,20 @@ def _found(apart: Apart, *, people: bool) -> None:
     (apart.code / "factory.py").write_text(code.replace(NOBODY, SOMEBODY) if people else code)
     write_rows(apart.code)
     members = [Member(name, USERS[name], roles, generate_key(apart.key(name))) for name, roles in ROLES.items()]
-    sockets = Sockets(f"unix:{apart.socket}", f"unix:{apart.runner_socket}", USERS["runner"])
+    places = Places(f"unix:{apart.socket}", f"unix:{apart.runner_socket}", USERS["runner"], apart.served / "serve")
     with _home(apart.home("gate")):
-        begun = begin(apart.state, NAME, ID, members, sockets, time.time_ns())
+        begun = begin(apart.state, NAME, ID, members, places, time.time_ns())
         signed = sign_first(begun.first.read_bytes(), [load_signer(apart.key("ada"))])
         settings = adopt(apart.state, signed, begun.fingerprint)
     (apart.code / "andon.toml").write_text(client_settings(settings))
+    (apart.served / "andon.toml").write_text(server_settings_text(settings))
+    with _home(apart.home("server")):
+        pin(apart.served, begun.fingerprint)
     (apart.code / "calls.txt").touch()
     for user in ("gate", *ROLES):
         _own(apart.home(user), user, user)
+    _own(apart.home("server"), "server", "server")
+    _own(apart.served, "server", "server")
     _own(apart.state, "gate", "server")
     _own(apart.code, "ada", "ada")
     (apart.code / "calls.txt").chmod(0o666)

@@ -5,26 +5,34 @@ import binascii
 import inspect
 import types
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Final, Union, cast, get_args, get_origin, get_type_hints
 
-from andon.contracts.wire import to_json
+from andon.contracts.wire import from_json, to_json
 from andon.kernel.canonical import Json
 from andon.kernel.errors import RefusedError
+from andon.wiring.calls.annulling import propose_annulment
+from andon.wiring.calls.approving import waiting_question
 from andon.wiring.calls.auditing import verify_factory
 from andon.wiring.calls.datasets import datasets_of, quarantine_of
+from andon.wiring.calls.delegating import delegations_of, propose_delegation
 from andon.wiring.calls.evidence.exporting import evidence_of
+from andon.wiring.calls.handing_in import hand_in
 from andon.wiring.calls.health import examine
 from andon.wiring.calls.looking import logs_of, status_of
 from andon.wiring.calls.models import model_of, models_of, report_of
 from andon.wiring.calls.monitoring import report_live
 from andon.wiring.calls.people import people_of
 from andon.wiring.calls.releases import release_of, releases_of
+from andon.wiring.calls.revoking import revoke
 from andon.wiring.calls.rotation import hand_in_root, propose_root, trust_chain, withdraw_root
 from andon.wiring.calls.runs import run_line
 from andon.wiring.calls.tracing import lineage_of
 from andon.wiring.calls.upkeep import roll_back
 from andon.wiring.calls.verdicts import verdicts_of
+from andon.wiring.calls.waivers import propose_waiver, waivers_of
+from andon.wiring.calls.witnessed import standing_of
 from andon.wiring.frames import malformed
 
 PUBLIC: Final[Mapping[str, Callable[..., object]]] = {
@@ -49,9 +57,18 @@ PUBLIC: Final[Mapping[str, Callable[..., object]]] = {
             report_of,
             roll_back,
             run_line,
+            standing_of,
             status_of,
             trust_chain,
             verdicts_of,
+            waiting_question,
+            hand_in,
+            propose_waiver,
+            waivers_of,
+            propose_annulment,
+            propose_delegation,
+            delegations_of,
+            revoke,
             verify_factory,
             withdraw_root,
         ),
@@ -131,6 +148,8 @@ def _read(hint: object, value: Json, name: str) -> object:
         return value
     if hint is bytes and isinstance(value, str):
         return _bytes(value, name)
+    if is_dataclass(hint) and isinstance(hint, type):
+        return from_json(hint, value)
     is_texts = isinstance(value, list) and all(isinstance(item, str) for item in value)
     if get_origin(hint) is Sequence and get_args(hint) == (str,) and is_texts:
         return value

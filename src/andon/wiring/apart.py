@@ -34,12 +34,14 @@ class Apart:
         people: Who speaks, by the OS user that the kernel sees at the other end; whoever is not here is refused.
         runner: Runs user code.
         measurer: Asks packaged models, where the runner should not: then user code never shares an OS user with it.
+        key: URI of the gate key, where it is on a token; empty for the file in the folder of keys.
     """
 
     socket: Path
     people: Mapping[int, str]
     runner: Runner
     measurer: Runner
+    key: str = ""
 
 
 def read_apart(path: Path, gatekeeper: Mapping[str, object], people: Mapping[str, object]) -> Apart:
@@ -48,7 +50,7 @@ def read_apart(path: Path, gatekeeper: Mapping[str, object], people: Mapping[str
     Raises:
         InputError: Something is missing, unknown or doubled, or names a user that this machine does not have.
     """
-    known = {"socket", "runner", "runner_user", "measurer", "measurer_user"}
+    known = {"socket", "runner", "runner_user", "measurer", "measurer_user", "key"}
     if odd := sorted(set(gatekeeper) - known):
         raise _malformed(path, f"{odd[0]!r} in [gatekeeper]")
     runner = Runner(socket_path(path, gatekeeper.get("runner")), user_id(path, gatekeeper.get("runner_user")))
@@ -65,7 +67,10 @@ def read_apart(path: Path, gatekeeper: Mapping[str, object], people: Mapping[str
         persons[uid] = person
     if not persons:
         raise _malformed(path, "nobody in [people]")
-    return Apart(socket_path(path, gatekeeper.get("socket")), persons, runner, measurer)
+    key = gatekeeper.get("key", "")
+    if not isinstance(key, str):
+        raise _malformed(path, f"key = {key!r}")
+    return Apart(socket_path(path, gatekeeper.get("socket")), persons, runner, measurer, key)
 
 
 def socket_path(path: Path, value: object) -> Path:
@@ -100,5 +105,5 @@ def _malformed(path: Path, found: str) -> InputError:
         "This settings file says something that means nothing.",
         place=str(path),
         found=found,
-        fix="Known are [gatekeeper] socket, runner, runner_user, measurer, measurer_user, and [people] NAME = USER.",
+        fix="Known are [gatekeeper] socket, runner, runner_user, measurer, measurer_user, key; [people] NAME = USER.",
     )

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Final
 
 from andon.adapters.files import FileBlobs
-from andon.adapters.keys import Ed25519Signer, load_signer, verifier
+from andon.adapters.keys import load_signer, verifier
 from andon.adapters.sql.database import Database, open_database
 from andon.adapters.trust_folder import FolderRoots, HomeFolder
+from andon.attest.trust_root import TrustRoot
 from andon.contracts.dataset import contract_from_json
 from andon.contracts.declaration import Declaration
+from andon.contracts.policy import Tier
 from andon.contracts.wire import from_json
 from andon.gates.gatekeeper import Gatekeeper
 from andon.gates.keeping import Keeping
@@ -23,6 +25,7 @@ from andon.kernel.canonical import loads
 from andon.kernel.clock import Clock, SystemClock
 from andon.kernel.digest import Digest
 from andon.kernel.ids import new_id, system_entropy
+from andon.kernel.signing import Signer
 from andon.ledger.log import Ledger
 from andon.line.train.environment import capture
 from andon.runtime.children import Children
@@ -31,7 +34,9 @@ from andon.wiring.apart_children import ApartChildren
 from andon.wiring.children import LocalChildren, fresh_folder
 from andon.wiring.doors import doors
 from andon.wiring.settings import Settings, load_settings
+from andon.wiring.signing import service_signer
 from andon.wiring.targets import ServedTargets
+from andon.wiring.tier import Standing, facts_of, standing
 from andon.wiring.trust import GATEKEEPER, LOG, current_root
 from andon.wiring.witnessing import witnesses_at
 
@@ -43,7 +48,7 @@ class Opened:
     """A factory's records and gatekeeper, without its code.
 
     Attributes:
-        log: The key of the ledger.
+        standing: The trust tier, and what it does not protect against.
     """
 
     settings: Settings
@@ -53,8 +58,9 @@ class Opened:
     home: HomeFolder
     ledger: Ledger
     gatekeeper: Gatekeeper
-    gate_key: Ed25519Signer
+    gate_key: Signer
     children: Children
+    standing: Standing
 
     def new_id(self, now_ns: int) -> str:
         """A fresh id that sorts by time."""
@@ -110,33 +116,25 @@ def open_factory(folder: Path) -> Iterator[Opened]:
     """
     settings = load_settings(folder)
     root = current_root(settings)
-    home = HomeFolder(settings.home)
     settings.spool.mkdir(parents=True, exist_ok=True)
-    clock = SystemClock()
     database = open_database(f"sqlite:///{settings.database}")
     try:
-        known = log_verifiers(root, verifier)
-        ledger = Ledger(
-            rows=database.ledger_rows,
-            checkpoints=database.checkpoints,
-            signer=load_signer(home.key(LOG)),
-            origin=settings.origin,
-            clock=clock,
-            verifiers=known,
-            witnesses=witnesses_at(settings.witnesses, tuple(known.values())),
-        )
-        gate_key = load_signer(home.key(GATEKEEPER))
+        ledger = _ledger(settings, root, database)
+        gate_key = _gate_key(settings)
+        stands = standing(facts_of(settings))
         blobs = FileBlobs(settings.store)
+        keeping = _keeping(database, blobs, _record(settings, database, ledger, gate_key), stands.tier)
         yield Opened(
             settings=settings,
-            clock=clock,
+            clock=ledger.clock,
             database=database,
             blobs=blobs,
-            home=home,
+            home=HomeFolder(settings.home),
             ledger=ledger,
-            gatekeeper=_gatekeeper(settings, database, blobs, ledger, gate_key, clock),
+            gatekeeper=Gatekeeper(keeping),
             gate_key=gate_key,
             children=_children(settings),
+            standing=stands,
         )
     finally:
         database.close()
@@ -149,11 +147,29 @@ def _children(settings: Settings) -> Children:
     return ApartChildren(settings.apart, settings.spool)
 
 
-def _gatekeeper(
-    settings: Settings, database: Database, blobs: FileBlobs, ledger: Ledger, key: Ed25519Signer, clock: Clock
-) -> Gatekeeper:
+def _ledger(settings: Settings, root: TrustRoot, database: Database) -> Ledger:
+    known = log_verifiers(root, verifier)
+    return Ledger(
+        rows=database.ledger_rows,
+        checkpoints=database.checkpoints,
+        signer=load_signer(HomeFolder(settings.home).key(LOG)),
+        origin=settings.origin,
+        clock=SystemClock(),
+        verifiers=known,
+        witnesses=witnesses_at(settings.witnesses, tuple(known.values())),
+    )
+
+
+def _gate_key(settings: Settings) -> Signer:
+    """The gatekeeper's key: a file, or a token that it never leaves."""
+    if settings.apart and settings.apart.key:
+        return service_signer(settings.apart.key)
+    return load_signer(HomeFolder(settings.home).key(GATEKEEPER))
+
+
+def _record(settings: Settings, database: Database, ledger: Ledger, key: Signer) -> Record:
     home = HomeFolder(settings.home)
-    record = Record(
+    return Record(
         statements=database.statements,
         ledger=ledger,
         signer=key,
@@ -162,14 +178,16 @@ def _gatekeeper(
         verifier=verifier,
         memory=home,
     )
-    return Gatekeeper(
-        Keeping(
-            units=database.units,
-            manifests=database.manifests,
-            refs=database.refs,
-            blobs=blobs,
-            commits=database.commits,
-            record=record,
-            clock=clock,
-        )
+
+
+def _keeping(database: Database, blobs: FileBlobs, record: Record, tier: Tier) -> Keeping:
+    return Keeping(
+        units=database.units,
+        manifests=database.manifests,
+        refs=database.refs,
+        blobs=blobs,
+        commits=database.commits,
+        record=record,
+        clock=record.ledger.clock,
+        tier=tier,
     )

@@ -39,18 +39,20 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
-class Sockets:
+class Places:
     """Where the processes of a factory meet, as its settings say it.
 
     Attributes:
         gatekeeper: Of the gatekeeper, such as `unix:/run/andon/flights.sock`.
         runner: Of the runner.
         runner_user: The runner's OS user, by name or number.
+        serve: Folder that the servers' OS user writes: what they say of themselves, and the prediction log.
     """
 
     gatekeeper: str
     runner: str
     runner_user: str | int
+    serve: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ def read_members(path: Path) -> tuple[Member, ...]:
     return tuple(_member(path, name, table) for name, table in tables.items())
 
 
-def begin(folder: Path, name: str, factory_id: str, members: Sequence[Member], sockets: Sockets, now_ns: int) -> Begun:
+def begin(folder: Path, name: str, factory_id: str, members: Sequence[Member], places: Places, now_ns: int) -> Begun:
     """Make the gatekeeper's folder and keys, and the first trust root for the owners to sign.
 
     Runs as the gatekeeper's OS user, in its own folder.
@@ -97,7 +99,7 @@ def begin(folder: Path, name: str, factory_id: str, members: Sequence[Member], s
             found=f"{name!r}; {', '.join(member.name for member in members) or 'nobody'}",
             fix=f'Give somebody roles = ["{OWNER_ROLE}"], and the factory a name of small letters, digits, - and _.',
         )
-    _write_new(folder / FILE, _settings_text(name, factory_id, members, sockets))
+    _write_new(folder / FILE, _settings_text(name, factory_id, members, places))
     settings = load_settings(folder)
     root = _first_root(settings, members, owners, now_ns)
     first = folder / FIRST
@@ -144,6 +146,32 @@ gatekeeper = "unix:{socket}"
 """
 
 
+def server_settings_text(settings: Settings) -> str:
+    """The `andon.toml` of the servers: they read what the gatekeeper publishes, and write their own folder."""
+    return f"""\
+# Servers of this factory: they read what its gatekeeper publishes, and hold no key.
+[factory]
+name = "{settings.name}"
+id = "{settings.id}"
+
+[state]
+database = {_toml(str(settings.database))}
+store = {_toml(str(settings.store))}
+serve = {_toml(str(settings.serve or settings.served("any").parent))}
+"""
+
+
+def pin(folder: Path, told: Digest) -> Settings:
+    """Pin the fingerprint of a factory's first trust root for this OS user, who was told it by a person.
+
+    Raises:
+        ConflictError: Another one is pinned.
+    """
+    settings = load_settings(folder)
+    HomeFolder(settings.home).pin(told)
+    return settings
+
+
 def _first_root(settings: Settings, members: Sequence[Member], owners: Sequence[Member], now_ns: int) -> TrustRoot:
     home = HomeFolder(settings.home)
     people = tuple(
@@ -173,7 +201,7 @@ def _first_root(settings: Settings, members: Sequence[Member], owners: Sequence[
     )
 
 
-def _settings_text(name: str, factory_id: str, members: Sequence[Member], sockets: Sockets) -> str:
+def _settings_text(name: str, factory_id: str, members: Sequence[Member], places: Places) -> str:
     people = "\n".join(f"{member.name} = {_toml(member.user)}" for member in members)
     return f"""\
 # The gatekeeper's own settings; only its OS user or root may write them.
@@ -181,10 +209,13 @@ def _settings_text(name: str, factory_id: str, members: Sequence[Member], socket
 name = "{name}"
 id = "{factory_id}"
 
+[state]
+serve = {_toml(str(places.serve))}
+
 [gatekeeper]
-socket = {_toml(sockets.gatekeeper)}
-runner = {_toml(sockets.runner)}
-runner_user = {_toml(sockets.runner_user)}
+socket = {_toml(places.gatekeeper)}
+runner = {_toml(places.runner)}
+runner_user = {_toml(places.runner_user)}
 
 # Who is who: the OS user that the kernel sees at the other end of the socket.
 [people]

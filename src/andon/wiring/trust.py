@@ -32,8 +32,6 @@ DAY_NS: Final = 86_400 * SECOND_NS
 YEAR_NS: Final = 365 * DAY_NS
 SOON_DAYS: Final = 30
 _RENEW: Final = "Its owners renew it: andon policy show --toml, a later moment, andon policy propose and sign"
-TIER: Final = "T0"
-TIER_MEANS: Final = "T0: everything runs as one user of this machine; it catches mistakes, not attackers"
 
 
 def found_trust(settings: Settings, now_ns: int) -> TrustRoot:

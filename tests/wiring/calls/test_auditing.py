@@ -11,7 +11,7 @@ from andon.wiring.calls.models import models_of
 from andon.wiring.calls.predictions import workers_of
 from andon.wiring.factory import open_factory
 from andon.wiring.settings import load_settings
-from andon.wiring.trust import TIER_MEANS
+from andon.wiring.tier import ALONE
 
 
 def audited(small):
@@ -31,7 +31,7 @@ def test_a_factory_that_ran_is_clean_and_everything_was_read(released):
     told = []
     found = verify_factory(released.folder, told.append)
     assert found.is_clean
-    assert found.tier == TIER_MEANS
+    assert found.tier == ALONE
     assert set(found.to_json()["read"]) == {
         "ledger",
         "statements",

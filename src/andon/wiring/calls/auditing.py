@@ -14,7 +14,6 @@ from andon.wiring.calls.predictions import Worker, workers_of
 from andon.wiring.calls.recovering import read_recoveries
 from andon.wiring.factory import open_factory
 from andon.wiring.serving_audit import read_memory, read_serving
-from andon.wiring.trust import TIER_MEANS
 
 _PREDICTIONS: Final = "predictions"
 
@@ -32,7 +31,7 @@ class Audited:
     lines: tuple[str, ...]
     is_clean: bool
     found: tuple[Line, ...]
-    tier: str = TIER_MEANS
+    tier: str
 
     def to_json(self) -> dict[str, Json]:
         """The audit for programs."""
@@ -62,8 +61,9 @@ def verify_factory(folder: Path, progress: Callable[[str], None]) -> Audited:
         found += read_serving(opened)
         progress("reading the prediction log")
         found += _read_predictions(workers_of(opened.settings))
+        tier = opened.standing.means
     problems = [one for one in found if not one.is_sound]
-    return Audited(tuple(_lines(found, problems)), not problems, tuple(found))
+    return Audited(tuple(_lines(found, problems)), not problems, tuple(found), tier)
 
 
 def _read_predictions(workers: list[Worker]) -> list[Line]:

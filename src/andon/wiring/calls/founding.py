@@ -12,7 +12,8 @@ from andon.kernel.ids import new_id, system_entropy
 from andon.wiring.factory import ENTROPY_BYTES
 from andon.wiring.from_csv.init import init_from_csv
 from andon.wiring.settings import Settings, write_settings
-from andon.wiring.trust import TIER_MEANS, found_trust
+from andon.wiring.tier import ALONE
+from andon.wiring.trust import found_trust
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class Founded:
     home: Path
     fingerprint: Digest
     guesses: tuple[str, ...]
-    tier: str = TIER_MEANS
+    tier: str = ALONE
 
     def to_json(self) -> dict[str, Json]:
         """The factory for programs."""

@@ -28,6 +28,7 @@ from andon.line.train.environment import capture
 from andon.wiring.calls.showing import moment
 from andon.wiring.doors import doors
 from andon.wiring.settings import Settings, load_settings
+from andon.wiring.tier import facts_of, standing
 from andon.wiring.trust import GATEKEEPER, LOG, current_root
 
 Mark = Literal["ok", "warn", "bad"]
@@ -99,6 +100,7 @@ def examine(folder: Path) -> Health:
             *_checked("database", lambda: _records(settings, SystemClock())),
             *_checked("store", lambda: _store(settings)),
             *_checked("spool", lambda: _spool(settings)),
+            *_checked("trust tier", lambda: _tier(settings)),
             *machine,
         )
     )
@@ -240,6 +242,12 @@ def _spool(settings: Settings) -> Iterator[Check]:
         yield Check("warn", "spool", found, "Nothing to do: the next andon run removes them.")
     else:
         yield Check("ok", "spool", f"{at_work} child processes at work, nothing left behind")
+
+
+def _tier(settings: Settings) -> Iterator[Check]:
+    """What the set-up protects against: a gatekeeper of its own OS user that others can get at is none."""
+    facts = facts_of(settings)
+    yield Check("ok" if not facts.open else "bad", "trust tier", standing(facts).means, "; ".join(facts.open))
 
 
 def _frameworks() -> Iterator[Check]:

@@ -22,7 +22,7 @@ from andon.wiring.calls.finding import find_run
 from andon.wiring.calls.showing import id_shown, mebibytes, moment, moment_in, short_or_none
 from andon.wiring.calls.waivers import standing_waivers
 from andon.wiring.factory import Opened, open_factory
-from andon.wiring.trust import TIER_MEANS, current_root, ending
+from andon.wiring.trust import current_root, ending
 
 RECENT: Final = 1_000
 
@@ -47,7 +47,7 @@ class Status:
     runs: list[list[str]]
     targets: list[list[str]]
     whole: Mapping[str, Json]
-    tier: str = TIER_MEANS
+    tier: str
 
     def to_json(self) -> dict[str, Json]:
         """The status for programs, with whole digests."""
@@ -103,6 +103,7 @@ def status_of(folder: Path) -> Status:
                 "active_waivers": len(waivers.active),
                 "waivers": [to_json(one) for one in waivers.active],
             },
+            tier=opened.standing.means,
         )
 
 

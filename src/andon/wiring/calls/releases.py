@@ -41,6 +41,7 @@ class Release:
 
     Attributes:
         waived: What was waived on its way, each in words; empty where it met every criterion.
+        tier: The trust tier of the factory now, and what it does not protect against.
     """
 
     rows: list[list[str]]
@@ -50,6 +51,7 @@ class Release:
     facts: ReleaseFacts
     inputs: tuple[tuple[str, Digest], ...]
     waived: tuple[str, ...]
+    tier: str
 
     def to_json(self) -> dict[str, Json]:
         """The release for programs."""
@@ -59,6 +61,7 @@ class Release:
             "facts": to_json(self.facts),
             "inputs": [{"role": role, "digest": digest} for role, digest in self.inputs],
             "waived": list(self.waived),
+            "tier": self.tier,
             "statements": named_rows(_STATEMENT_NAMES, self.statements),
         }
 
@@ -95,15 +98,17 @@ def release_of(folder: Path, release: str) -> Release:
         said = record.about(digest, root)
         state = state_of(opened, digest, facts, said, root)
         parts = {digest, *(item.digest for item in manifest.inputs)}
+        tier = opened.standing.means
         relied = [one for one in standing_waivers(opened).waivers if one.used_by and one.subject in parts]
     return Release(
-        rows=_facts(digest, state, facts, manifest),
+        rows=[*_facts(digest, state, facts, manifest), ["trust tier", tier]],
         statements=[_statement(one, root) for one in said],
         digest=digest,
         state=state,
         facts=facts,
         inputs=tuple((item.role, item.digest) for item in manifest.inputs),
         waived=tuple(f"{one.text()} ({one.state}): {one.waiver.reason}" for one in relied),
+        tier=tier,
     )
 
 

@@ -14,7 +14,6 @@ from andon.wiring.calls.evidence.index import INDEX
 from andon.wiring.calls.evidence.pack import make_pack
 from andon.wiring.calls.finding import find_artefact
 from andon.wiring.factory import open_factory
-from andon.wiring.trust import TIER, TIER_MEANS
 
 VERIFIER: Final = "andon_verify.py"
 
@@ -55,7 +54,7 @@ def evidence_of(folder: Path, release: str, *, whole: bool = False) -> bytes:
     """
     with open_factory(folder) as opened:
         gathered = gather(opened, find_artefact(opened, release, "release"), whole=whole)
-        return make_pack(gathered, {"tier": TIER, "means": TIER_MEANS}, opened.gate_key)
+        return make_pack(gathered, {"tier": opened.standing.tier, "means": opened.standing.means}, opened.gate_key)
 
 
 def about_pack(pack: bytes) -> Exported:
