@@ -2,6 +2,7 @@
 
 import base64
 import json
+import sys
 from dataclasses import replace
 
 import pytest
@@ -268,9 +269,38 @@ def test_a_rejection_needs_a_reason_and_stops_what_was_approved(waiting, andon):
         assert andon("approve", "--as", person).exit_code == 0
     assert "approve.no-reason" in andon("approve", "--as", "olga", "--reject").err
     assert andon("approve", "--as", "olga", "--reject", "--reason", "the depot moved").exit_code == 0
-    stopped = andon(*AGAIN)
-    assert stopped.exit_code == 3
-    assert "rejected by olga" in stopped.out
+    with open_factory(waiting.folder) as opened:
+        (run,) = waiting_runs(opened)
+        (count,) = of_run(opened, run).counts
+    assert (count.is_met, count.rejected) == (False, ("olga",))
+    assert "rejected by olga" in andon("remind").out
+
+
+def test_who_is_due_is_told_once_an_interval_and_by_name(waiting, andon, monkeypatch):
+    """Not who started the run, not who signed, nobody of another role; and the command sees no secret of andon's."""
+    assert [row["person"] for row in andon("remind", "--json").json] == ["grace", "olga"]
+    assert andon("approve", "--as", "grace").exit_code == 0
+    teller = waiting.folder / "tell.py"
+    teller.write_text(
+        "import json, os, sys\n"
+        "assert not [name for name in os.environ if name.startswith('ANDON_')]\n"
+        "open('told', 'a').write(json.dumps(json.load(sys.stdin)) + '\\n')\n"
+    )
+    settings = waiting.folder / "andon.toml"
+    plain = settings.read_text()
+    settings.write_text(f'{plain}\n[remind]\nnotify = ["{sys.executable}", "{teller}"]\nevery = "1h"\n')
+    monkeypatch.setenv("ANDON_PIN", PIN)
+    first = andon("remind", "--json")
+    again = andon("remind", "--json")
+    assert (first.exit_code, again.exit_code) == (3, 3)
+    assert first.json == again.json
+    (told,) = [json.loads(line) for line in (waiting.folder / "told").read_text().splitlines()]
+    expected = {"factory": "parcels", "person": "olga", "gate": "release:late", "role": "operations"}
+    assert expected.items() <= told.items()
+    settings.write_text(f'{plain}\n[remind]\nnotify = ["/nowhere/tell"]\nevery = "1ns"\n')
+    assert "not told: No such file" in andon("remind").out
+    assert andon("approve", "--as", "olga").exit_code == 0
+    assert andon("remind").exit_code == 0
 
 
 def test_it_takes_two_people_to_annul_and_then_the_gate_judges_again(refused, andon):

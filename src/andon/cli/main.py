@@ -24,6 +24,7 @@ from andon.cli import (
     monitor,
     policy,
     release,
+    remind,
     rollback,
     run,
     runner,
@@ -62,6 +63,7 @@ app.command("up", rich_help_panel=START)(up.up)
 app.command("rollback", rich_help_panel=START)(rollback.rollback)
 app.command("logs", rich_help_panel=LOOK)(logs.logs)
 app.command("gates", rich_help_panel=LOOK)(gates.gates)
+app.command("remind", rich_help_panel=PEOPLE)(remind.remind)
 app.command("sign", rich_help_panel=PEOPLE)(sign.sign)
 app.add_typer(waiver.app, name="waiver", rich_help_panel=PEOPLE)
 app.command("annul", rich_help_panel=PEOPLE)(annul.annul)

@@ -10,6 +10,8 @@ from typing import Final
 
 from andon.kernel.errors import InputError, UsageError
 from andon.wiring.apart import Apart, read_apart, socket_path
+from andon.wiring.remind_settings import TABLE as REMIND
+from andon.wiring.remind_settings import UNTOLD, Remind, read_remind
 from andon.wiring.witness_settings import TABLE as WITNESS
 from andon.wiring.witness_settings import WitnessAt, read_witnesses
 
@@ -36,6 +38,7 @@ class Settings:
         apart: How the gatekeeper listens and who may speak to it, in the folder of one with an OS user of its own.
         serve: Folder of the servers' own files, where they have an OS user of their own; else they lie in the state.
         witnesses: Who is asked to see that the ledger only grows.
+        remind: How people are told that a gate waits for them.
     """
 
     folder: Path
@@ -49,6 +52,7 @@ class Settings:
     apart: Apart | None = None
     serve: Path | None = None
     witnesses: tuple[WitnessAt, ...] = ()
+    remind: Remind = UNTOLD
 
     @property
     def code(self) -> Path:
@@ -140,6 +144,7 @@ def _parse(folder: Path) -> Settings:
     except (OSError, ValueError) as error:
         raise _malformed(path, str(error)) from error
     witnesses = read_witnesses(path, tables.pop(WITNESS, []))
+    remind = read_remind(path, tables.pop(REMIND, {}))
     for table, values in tables.items():
         if table not in (*_KNOWN, *_APART) or not isinstance(values, dict):
             raise _malformed(path, f"[{table}]")
@@ -163,6 +168,7 @@ def _parse(folder: Path) -> Settings:
         apart=_apart(path, tables),
         serve=_path(folder, state, "serve", "") if "serve" in state else None,
         witnesses=witnesses,
+        remind=remind,
     )
 
 
