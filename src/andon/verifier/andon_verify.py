@@ -47,6 +47,7 @@ LEAF: Final = re.compile(
     rb'"statement":"(sha256:[0-9a-f]{64})","time_ns":"(0|[1-9][0-9]{0,18})"\}'
 )
 PATH: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)?")
+HASH_BYTES: Final = 32
 COSIGNATURE: Final = b"\x04"
 ED25519: Final = b"\x01"
 
@@ -454,7 +455,7 @@ def roots_at(leaves: Iterable[bytes], sizes: Collection[int]) -> dict[int, bytes
 
 def is_included(index: int, size: int, leaf: bytes, path: Sequence[bytes], root: bytes) -> bool:
     """Whether a path leads from the hash of a leaf to the root (RFC 9162, 2.1.3.2)."""
-    if not 0 <= index < size:
+    if not 0 <= index < size or any(len(one) != HASH_BYTES for one in (leaf, root, *path)):
         return False
     place, last, found = index, size - 1, leaf
     for sibling in path:
