@@ -1,19 +1,20 @@
 """May this release be served on this target, now? Every proof again, and whatever is missing is named."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, get_args
 
 from andon.attest.statement import REVOCATION
 from andon.attest.trust_root import Floor, TrustRoot, floor_of
 from andon.contracts.policy import Tier
-from andon.gates.chain import Chain, Proven, check_chain
+from andon.gates.chain import Chain, Proven
+from andon.gates.proving import check_chain
 from andon.gates.refusal import refuse
 from andon.kernel.clock import iso
 from andon.kernel.digest import Digest
 from andon.kernel.errors import RefusedError
 from andon.ledger.memory import Remembered
 from andon.ledger.verify import Report
+from andon.ledger.witnessing import Witnessed, check_witnessed
 
 _TIERS: Final = get_args(Tier)
 
@@ -28,8 +29,7 @@ class World:
         serving: The release the target serves now, as the ledger proves it; empty when there is none.
         now_ns: The time now, in nanoseconds UTC.
         tier: The trust tier at which this gatekeeper runs.
-        witnessed: Names of the witnesses that cosigned the audited head, with the time each of them did, in
-            nanoseconds UTC.
+        witnessed: What the witnesses said to the audited head; `None` where nobody asked them.
     """
 
     ledger: Report
@@ -37,7 +37,7 @@ class World:
     serving: Digest
     now_ns: int
     tier: Tier = "T0"
-    witnessed: Mapping[str, int] = field(default_factory=dict)
+    witnessed: Witnessed | None = None
 
 
 def admit(chain: Chain, world: World) -> Proven:
@@ -93,7 +93,8 @@ def check_floor(floor: Floor, world: World) -> None:
     """Check what a target demands of the gatekeeper and of the ledger's witnesses.
 
     Raises:
-        RefusedError: The tier is too low (`gates.tier-too-low`), or too few witnesses cosigned (`gates.unwitnessed`).
+        RefusedError: The tier is too low (`gates.tier-too-low`), too few witnesses cosigned (`ledger.unwitnessed`), or
+            they contradict this machine's clock (`ledger.clock-off`).
     """
     if _TIERS.index(world.tier) < _TIERS.index(floor.tier):
         raise refuse(
@@ -103,14 +104,21 @@ def check_floor(floor: Floor, world: World) -> None:
             world.tier,
             "Set the gatekeeper up as a process and a user of its own: docs/tiers.md.",
         )
-    if len(world.witnessed) < floor.witnesses:
+    if floor.witnesses:
+        _check_witnessed(floor, world)
+
+
+def _check_witnessed(floor: Floor, world: World) -> None:
+    """The audited ledger itself must be cosigned: a head before it would leave what came after it to one key."""
+    if world.witnessed is None or world.witnessed.head.size != world.ledger.size:
         raise refuse(
-            "gates.unwitnessed",
-            f"The target {floor.target} needs {floor.witnesses} witnesses of the ledger.",
+            "ledger.unwitnessed",
+            f"The target {floor.target} needs {floor.witnesses} witnesses of the whole ledger.",
             world.ledger.origin,
-            f"{len(world.witnessed)}: {', '.join(sorted(world.witnessed)) or 'none'}",
-            "Bring the witnesses back, then try again; what serves goes on serving, and can be rolled back.",
+            f"{world.witnessed.head.size if world.witnessed else 0} of {world.ledger.size} entries shown to them",
+            "Try again: something was decided meanwhile.",
         )
+    check_witnessed(world.witnessed, floor.witnesses, world.now_ns)
 
 
 def _check_root(root: TrustRoot, world: World) -> None:

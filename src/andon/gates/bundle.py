@@ -4,18 +4,20 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from andon.attest import envelope as envelopes
 from andon.attest.envelope import Envelope
 from andon.attest.succession import MakeVerifier, verify_versions
-from andon.attest.trust_root import TrustRoot, verifiers_of
+from andon.attest.trust_root import Floor, TrustRoot, floor_of, verifiers_of
+from andon.attest.witness_keys import witness_keys
 from andon.contracts.declaration import Declaration
 from andon.contracts.release import Bundle, ReleaseFacts
 from andon.contracts.wire import from_json
 from andon.gates.admission import check_unrevoked, revoked
-from andon.gates.chain import Chain, by_subject, check_chain, general_of, release_facts, single_input
+from andon.gates.chain import Chain, by_subject, general_of, release_facts, single_input
+from andon.gates.proving import check_chain
 from andon.gates.record import log_verifiers, root_then
 from andon.gates.refusal import refuse
 from andon.gates.said import Said, members, read_said
@@ -25,6 +27,7 @@ from andon.kernel.digest import Digest, of_bytes
 from andon.kernel.errors import AndonError, IntegrityError
 from andon.kernel.signing import Verifier
 from andon.ledger.checkpoint import parse
+from andon.ledger.cosignature import WitnessKey, count_witnesses
 from andon.ledger.entry import Entry, leaf_bytes, parse_leaf
 from andon.ledger.memory import Remembered
 from andon.ledger.proof import parse_proof, verify_proof
@@ -128,6 +131,7 @@ def check_bundle(bundle: Bundle, target: str, read_object: ReadObject, trust: Tr
     said = _said(bundle, roots[-1], trust)
     one, admission = _admission(bundle, said, roots[-1], target)
     root = root_then(roots, admission.root_version)
+    _check_witnessed(bundle, floor_of(root, target), witness_keys(roots[-1], trust.verifier))
     manifests = _manifests(bundle)
     facts = release_facts(_release(bundle, manifests))
     model = single_input(manifests[bundle.release], "model", manifests)
@@ -149,6 +153,22 @@ def check_bundle(bundle: Bundle, target: str, read_object: ReadObject, trust: Tr
     if proven.model != admission.model or not set(proven.relied) <= set(admission.relied):
         raise _incomplete(one.digest, "it was admitted on other proofs")
     return LoadedRelease(bundle.release, facts, model, objects, declaration, admission)
+
+
+def _check_witnessed(bundle: Bundle, floor: Floor, keys: Sequence[WitnessKey]) -> None:
+    """Every head that a statement is proved to be under must be cosigned, where the target asks for witnesses."""
+    if not floor.witnesses:
+        return
+    for note in {parse_proof(text).checkpoint for text in bundle.proofs.values()}:
+        times = count_witnesses(note, keys)
+        if len(times) < floor.witnesses:
+            raise refuse(
+                "ledger.unwitnessed",
+                f"The target {floor.target} needs {floor.witnesses} witnesses of the ledger.",
+                bundle.release,
+                f"{len(times)}: {', '.join(sorted(times)) or 'nobody'}",
+                "Bring the witnesses back, then have the release promoted again: andon run.",
+            )
 
 
 def _roots(bundle: Bundle) -> list[Envelope]:
@@ -181,7 +201,14 @@ def _release(bundle: Bundle, manifests: Mapping[Digest, Manifest]) -> Manifest:
 def _said(bundle: Bundle, root: TrustRoot, trust: Trust) -> list[Said]:
     logs = log_verifiers(root, trust.verifier)
     verifiers = verifiers_of(root, trust.verifier)
-    return [_one_said(dumps(value), bundle.proofs, logs, verifiers, trust.remembered) for value in bundle.statements]
+    keys = witness_keys(root, trust.verifier)
+    said = [_one_said(dumps(value), bundle.proofs, logs, verifiers, trust.remembered) for value in bundle.statements]
+    return [replace(one, witnessed_ns=_witnessed_ns(bundle.proofs[one.digest], keys)) for one in said]
+
+
+def _witnessed_ns(proof: str, keys: Sequence[WitnessKey]) -> int | None:
+    """When a witness first cosigned the head that a statement is proved to be under, as far as the proof says."""
+    return min(count_witnesses(parse_proof(proof).checkpoint, keys).values(), default=None) if keys else None
 
 
 def _one_said(

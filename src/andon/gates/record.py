@@ -1,6 +1,6 @@
 """The gates' record: statements signed, appended to the ledger, and found again with their signatures checked."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from andon.attest import envelope as envelopes
@@ -8,17 +8,19 @@ from andon.attest.envelope import Envelope
 from andon.attest.statement import DELEGATION, REVOCATION, Statement, seal
 from andon.attest.succession import verify_versions
 from andon.attest.trust_root import LOG_ROLE, TrustRoot, uncompromised_verifiers_of, verifiers_of
+from andon.attest.witness_keys import witness_keys
 from andon.gates.ports import Sealed, Statements, TrustRoots
 from andon.gates.said import Said, kind_of, read_said, read_statement
 from andon.kernel.digest import Digest
 from andon.kernel.errors import ConflictError, IntegrityError
 from andon.kernel.signing import PublicKey, Signer, Verifier
-from andon.kernel.unit import Unit
+from andon.kernel.unit import Unit, Units
 from andon.ledger.entry import Entry, parse_leaf
 from andon.ledger.log import Ledger
 from andon.ledger.memory import Remembered, accept
 from andon.ledger.ports import Memory
 from andon.ledger.verify import Report
+from andon.ledger.witnessing import Witnessed
 
 
 def log_verifiers(root: TrustRoot, verifier: Callable[[PublicKey], Verifier]) -> dict[str, Verifier]:
@@ -148,17 +150,17 @@ class Record:
             InputError: There is none of that digest.
             IntegrityError: It is not what was recorded.
         """
-        return self._read(self.statements.get(digest), self.verifiers(root))
+        return self._reader(root)(self.statements.get(digest))
 
     def about(self, subject: Digest, root: TrustRoot, predicate_type: str | None = None) -> list[Said]:
         """What was said about a subject, in the order of the ledger."""
-        verifiers = self.verifiers(root)
-        return [self._read(sealed, verifiers) for sealed in self.statements.about(subject, predicate_type)]
+        read = self._reader(root)
+        return [read(sealed) for sealed in self.statements.about(subject, predicate_type)]
 
     def of_types(self, root: TrustRoot, *predicate_types: str) -> list[Said]:
         """All statements of some types, in the order of the ledger."""
-        verifiers = self.verifiers(root)
-        found = [self._read(sealed, verifiers) for kind in predicate_types for sealed in self.statements.of_type(kind)]
+        read = self._reader(root)
+        found = [read(sealed) for kind in predicate_types for sealed in self.statements.of_type(kind)]
         return sorted(found, key=lambda one: one.index)
 
     def known(self, subjects: Collection[Digest], root: TrustRoot) -> list[Said]:
@@ -201,12 +203,12 @@ class Record:
         The notes by which the database finds statements are not believed here: what they hid would be missed.
         """
         wanted, kinds = frozenset(subjects), {kind_of(one) for one in predicate_types}
-        verifiers = self.verifiers(root)
+        verifiers, seen = self.verifiers(root), self._witness_of(root)
         found: list[Said] = []
         for entry, sealed in self.everything(size):
             statement = read_statement(envelopes.from_json(sealed.envelope))
             if entry.kind in kinds or not wanted.isdisjoint(subject.digest for subject in statement.subjects):
-                found.append(read_said(sealed.envelope, entry, verifiers))
+                found.append(seen(read_said(sealed.envelope, entry, verifiers)))
         return found
 
     def check_size(self, unit: Unit, size: int) -> None:
@@ -225,8 +227,30 @@ class Record:
                 fix="Ask again.",
             )
 
-    def _read(self, sealed: Sealed, verifiers: Mapping[str, Verifier]) -> Said:
-        return read_said(sealed.envelope, self.ledger.entry(sealed.index), verifiers)
+    def witnessed(self, units: Units, root: TrustRoot) -> Witnessed:
+        """Ask every witness to cosign the ledger's head, and count who did; never inside a unit.
+
+        Raises:
+            IntegrityError: The head, or what is kept of witnesses under it, is not rightly signed.
+        """
+        return self.ledger.witnessed(units, witness_keys(root, self.verifier))
+
+    def _reader(self, root: TrustRoot) -> Callable[[Sealed], Said]:
+        verifiers, seen = self.verifiers(root), self._witness_of(root)
+        return lambda sealed: seen(read_said(sealed.envelope, self.ledger.entry(sealed.index), verifiers))
+
+    def _witness_of(self, root: TrustRoot) -> Callable[[Said], Said]:
+        """Adds the witnesses' time to what a compromised key signed: only for that does it matter."""
+        states = (key for principal in root.principals for key in principal.keys)
+        compromised = {key.public.key_id for key in states if key.state == "compromised"}
+        keys = witness_keys(root, self.verifier) if compromised else ()
+
+        def seen(said: Said) -> Said:
+            if compromised.isdisjoint(said.keys):
+                return said
+            return replace(said, witnessed_ns=self.ledger.witnessed_ns(said.index, keys))
+
+        return seen
 
     def _accept(self, remembered: Remembered | None, root_version: int) -> Remembered:
         head = self.ledger.head()

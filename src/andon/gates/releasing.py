@@ -29,6 +29,7 @@ from andon.kernel.canonical import dumps, loads
 from andon.kernel.digest import Digest
 from andon.kernel.errors import ConflictError, InputError
 from andon.kernel.unit import Unit
+from andon.ledger.witnessing import check_witnessed
 from andon.registry.ports import Ref
 from andon.store.manifest import Manifest
 
@@ -77,9 +78,12 @@ def admit_release(keeping: Keeping, release: Digest, target: str) -> Receipt:
     """
     root = keeping.record.root()
     report = keeping.record.audit(root)
+    floor = floor_of(root, target)
     world = World(report, keeping.record.remembered(), "", keeping.clock.now_ns(), keeping.tier)
     check_world(root, world)
-    check_floor(floor_of(root, target), world)
+    if floor.witnesses:
+        world = replace(world, witnessed=keeping.record.witnessed(keeping.units, root), now_ns=keeping.clock.now_ns())
+    check_floor(floor, world)
     chain, decisions = _gather(keeping, root, release, target, report.size)
     facts = release_facts(chain.manifests[release])
     serving, ref = keeping.serving(decisions, root, facts.model_name, target)
@@ -90,6 +94,8 @@ def admit_release(keeping: Keeping, release: Digest, target: str) -> Receipt:
         keeping.record.check_size(unit, report.size)
         _move(keeping, unit, _admission(root, chain, proven, _next(root, facts, release, ref), world), ref)
     keeping.remember(root)
+    if floor.witnesses:  # the admission too must be seen by others, before any server is shown it
+        check_witnessed(keeping.record.witnessed(keeping.units, root), floor.witnesses, keeping.clock.now_ns())
     return _receipt(keeping, root, keeping.decisions(root), release, target)
 
 

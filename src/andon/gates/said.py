@@ -22,6 +22,8 @@ class Said:
         keys: Ids of the keys of the trust root whose signature is valid; whether they were good then is asked later.
         index: Its place in the ledger.
         logged_ns: When it was appended, in nanoseconds UTC.
+        witnessed_ns: When a witness first cosigned a ledger that holds it; `None` where that is not known, or not asked
+            because none of its keys is compromised.
     """
 
     digest: Digest
@@ -29,6 +31,7 @@ class Said:
     keys: frozenset[str]
     index: int
     logged_ns: int
+    witnessed_ns: int | None = None
 
     @property
     def subjects(self) -> tuple[Digest, ...]:

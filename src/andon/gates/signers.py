@@ -12,7 +12,7 @@ from andon.kernel.errors import RefusedError
 
 def person_behind(one: Said, root: TrustRoot) -> Principal | str:
     """The one person whose key signed a statement when it came into the ledger; or why there is none, in words."""
-    found = principals_of(root, one.keys, one.logged_ns)
+    found = principals_of(root, one.keys, one.logged_ns, witnessed_ns=one.witnessed_ns)
     if len(found) != 1:
         return f"statement {one.index} is signed by {'several principals' if found else 'no key that counts'}"
     (principal,) = found
@@ -27,7 +27,7 @@ def gate_behind(one: Said, root: TrustRoot) -> str:
     Raises:
         RefusedError: No key of a service that held the role `gate` then signed it (`gates.signer-not-gate`).
     """
-    for principal in principals_of(root, one.keys, one.logged_ns):
+    for principal in principals_of(root, one.keys, one.logged_ns, witnessed_ns=one.witnessed_ns):
         if principal.kind == "service" and holds(root, principal, GATE_ROLE, one.logged_ns):
             return principal.name
     raise refuse(

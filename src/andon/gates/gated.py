@@ -1,0 +1,223 @@
+"""The gates that a chain must have passed, one by one: which are demanded, by what, and whether their Pass holds."""
+
+from collections.abc import Sequence
+
+from andon.attest.trust_root import Floor
+from andon.contracts.declaration import Declaration
+from andon.contracts.policy import Policy
+from andon.contracts.release import ReleaseFacts
+from andon.gates.chain import Chain, single_input
+from andon.gates.criteria import weigh
+from andon.gates.passage import (
+    Pass,
+    count_people,
+    decide,
+    demanded,
+    final_verdicts,
+    found_again,
+    newest_pass,
+    rules_for,
+)
+from andon.gates.refusal import refuse
+from andon.gates.said import Said
+from andon.gates.verdict import content_of
+from andon.gates.waiver import read_waiver
+from andon.kernel.digest import Digest
+from andon.kernel.errors import RefusedError
+
+
+def _is_required(chain: Chain, floor: Floor, gate: str) -> bool:
+    """Whether a gate of the model is demanded: by the floor or by the factory itself."""
+    kind = gate.partition(":")[0]
+    asked = {*floor.gates, *(one.gate for one in (*floor.criteria, *floor.first_criteria))}
+    pinned = {name for name, _ in floor.policies}
+    return not asked.isdisjoint((kind, gate)) or gate in pinned or _declared(chain.declaration, gate) is not None
+
+
+def _declared(declaration: Declaration, gate: str) -> Policy | None:
+    return next((policy for policy in declaration.gates if policy.gate == gate), None)
+
+
+def check_gate(chain: Chain, floor: Floor, facts: ReleaseFacts, gate: str, subject: Digest) -> list[Digest]:
+    """The Pass of one gate under exactly the declared policy and the floor; what it relied on, oldest first."""
+    if not _is_required(chain, floor, gate):
+        return []
+    declared = _declared(chain.declaration, gate)
+    if declared is None:
+        raise refuse(
+            "gates.gate-undeclared",
+            f"The target demands the gate {gate}, and the factory does not declare it.",
+            chain.target,
+            "no such gate",
+            "Declare the gate in the factory, then run the line.",
+        )
+    passed = find_pass(chain, gate, subject)
+    _check_demanded(chain, floor, facts, declared, passed)
+    return _relied(chain, passed, subject)
+
+
+def _check_demanded(chain: Chain, floor: Floor, facts: ReleaseFacts, declared: Policy, passed: Pass) -> None:
+    """A Pass must be for this target, over what is declared and demanded there, against the champion it follows."""
+    verdict, gate = passed.verdict, declared.gate
+    if verdict.target != chain.target:
+        raise refuse(
+            "gates.other-target",
+            f"The gate {gate} passed for another target.",
+            passed.digest,
+            verdict.target or "no target",
+        )
+    effective = demanded(declared, floor, is_first=not facts.predecessor)
+    if (verdict.declared.digest(), verdict.policy.digest()) != (declared.digest(), effective.digest()):
+        raise refuse(
+            "gates.other-policy",
+            f"The gate {gate} passed under another policy than the declared one with the floor of {floor.target}.",
+            passed.digest,
+            verdict.policy.digest(),
+        )
+    champion = champion_before(chain, facts)
+    if any(one.baseline == "champion" for one in effective.criteria) and verdict.champion != champion:
+        raise refuse(
+            "gates.champion-moved",
+            f"The gate {gate} compared with another model than the one this release follows.",
+            passed.digest,
+            f"{verdict.champion or 'none'}, and {champion or 'none'} served",
+            "Run the line again: the model is measured against the one that serves now.",
+        )
+
+
+def champion_before(chain: Chain, facts: ReleaseFacts) -> Digest:
+    """The model of the release that this one follows; empty for the first.
+
+    Raises:
+        RefusedError: That release is not among the manifests (`gates.lineage-open`).
+    """
+    if not facts.predecessor:
+        return ""
+    if facts.predecessor not in chain.manifests:
+        raise refuse("gates.lineage-open", "The release before this one is not recorded.", facts.predecessor, "nothing")
+    return single_input(chain.manifests[facts.predecessor], "model", chain.manifests)
+
+
+def _relied(chain: Chain, passed: Pass, subject: Digest) -> list[Digest]:
+    """What a Pass rests on: itself, people, and waivers with the verdicts they are about."""
+    verdict = passed.verdict
+    about = chain.about(subject, verdict.content)
+    waived = [read_waiver(one.statement).verdict for one in about if one.digest in verdict.waivers]
+    return [passed.digest, *verdict.signoffs, *verdict.waivers, *waived]
+
+
+def find_pass(chain: Chain, gate: str, subject: Digest) -> Pass:
+    """The Pass of a gate over an artefact, if its newest verdict is one and no failure stands.
+
+    Raises:
+        RefusedError: There is none, and why; or a measured failure on the same bytes and rows is final
+            (`gates.failure-is-final`).
+    """
+    about = chain.about(subject, content_of(chain.manifests[subject]))
+    passed = newest_pass(about, chain.root, factory=chain.declaration.factory, gate=gate, subject=subject)
+    _check_waivers(chain, passed, about)
+    _check_final(chain, passed, subject, about)
+    return passed
+
+
+def _check_waivers(chain: Chain, passed: Pass, about: Sequence[Said]) -> None:
+    """Waivers that a Pass relied on must hold at the moment that counts, not only when it was judged."""
+    verdict = passed.verdict
+    if not verdict.waivers:
+        return
+    now = found_again(verdict, about, chain.root, now_ns=chain.at_ns, only=verdict.waivers)
+    void = [one.criterion.text() for one, then in zip(now, verdict.findings, strict=True) if one.holds != then.holds]
+    if void:
+        raise refuse(
+            "gates.waiver-void",
+            f"The gate {verdict.gate} passed on a waiver that holds no more.",
+            verdict.subject,
+            "; ".join(void),
+            "Have it waived again by who may, or train another model.",
+        )
+
+
+def _check_final(chain: Chain, passed: Pass, subject: Digest, about: Sequence[Said]) -> None:
+    content = content_of(chain.manifests[subject])
+    verdict = passed.verdict
+    failed = final_verdicts(
+        about,
+        chain.root,
+        content=content,
+        gate=verdict.gate,
+        rows=verdict.evidence.rows,
+        target=chain.target,
+        now_ns=chain.at_ns,
+    )
+    if failed or verdict.content != content:
+        raise refuse(
+            "gates.failure-is-final",
+            f"The gate {verdict.gate} failed these bytes on these rows before, and that stands.",
+            subject,
+            ", ".join(failed),
+            "Train another model; a measured failure is final.",
+        )
+
+
+def data_pass(chain: Chain, floor: Floor, batch: Digest) -> Pass:
+    """The Pass of a batch. It may have been judged under another policy, if its values satisfy the present one too.
+
+    A data gate judges before anybody knows where a model goes, so the target's floor is held against its values here.
+    """
+    gates = {policy.gate: policy for policy in chain.declaration.gates if policy.gate.startswith("data:")}
+    refusal = refuse("gates.no-pass", "No data gate of the factory passed this batch.", batch, "no verdict")
+    for gate, declared in gates.items():
+        try:
+            passed = find_pass(chain, gate, batch)
+        except RefusedError as error:
+            refusal = refusal if error.code == "gates.no-pass" else error
+            continue
+        verdict = passed.verdict
+        effective = demanded(declared, floor, is_first=False)
+        findings = weigh(effective, verdict.evidence, verdict.champion)
+        if verdict.policy.digest() != effective.digest() and decide(findings, ()) != "PASSED":
+            raise refuse(
+                "gates.other-policy",
+                f"This batch passed {gate}, and its values do not satisfy what is demanded of it for this target now.",
+                batch,
+                "; ".join(f"{f.criterion.text()}: {f.why}" for f in findings if f.holds != "yes"),
+                "Ingest the batch again, or train without it.",
+            )
+        return passed
+    raise refusal
+
+
+def check_release_gate(chain: Chain, floor: Floor, facts: ReleaseFacts) -> list[Digest]:
+    """The release gate's Pass, and its people counted again, with the floor's."""
+    gate = f"release:{facts.model_name}"
+    if not (floor.signoffs or floor.first_signoffs or _is_required(chain, floor, gate)):
+        return []
+    relied = check_gate(chain, floor, facts, gate, chain.release)
+    if not relied:
+        raise refuse(
+            "gates.gate-undeclared",
+            f"The target asks for people, and the factory does not declare the gate {gate}.",
+            chain.target,
+            "no such gate",
+            "Declare the gate in the factory, then run the line.",
+        )
+    verdict = find_pass(chain, gate, chain.release).verdict
+    excluded = (*verdict.excluded, *facts.initiators)
+    counts = count_people(
+        rules_for(verdict.policy, verdict.findings),
+        verdict.question(),
+        chain.about(chain.release),
+        chain.root,
+        excluded=excluded,
+        now_ns=chain.at_ns,
+    )
+    missing = "; ".join(filter(None, (one.missing() for one in counts)))
+    if missing:
+        raise refuse(
+            "gates.people-missing",
+            f"The release gate {gate} lacks people.",
+            chain.release,
+            missing,
+            "Have the people named sign off: andon approve.",
+        )
+    return relied + [digest for one in counts for digest in (*(d for _, d in one.approved), *one.lent)]
