@@ -51,17 +51,22 @@ def status(
 def key(
     folder: Own,
     name: Annotated[str, typer.Option(help="Its name, such as witness.example/audit; needed once.")] = "",
+    toml: Annotated[bool, typer.Option("--toml", help="Print it as the trust root's file wants it, no more.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Make a witness with a key of its own in a folder, or show the public key of the one that is there."""
     output = Output(as_json)
     with reported(output):
+        from andon.kernel.clock import SystemClock
         from andon.wiring.witnessing import witness_key
 
-        line, key_line = witness_key(folder, name)
-        output.say(line)
-        output.say(f'In the trust root, a service with the role witness and the key "{key_line}"', style="dim")
-        output.result({"key": line, "trust_root_key": key_line})
+        found = witness_key(folder, name)
+        if toml:
+            output.say(found.to_toml(SystemClock().now_ns()))
+        else:
+            output.say(found.line)
+            output.say("Owners of a factory add it to the trust root: --toml prints what to add.", style="dim")
+        output.result({"name": found.name, "key": found.line, "trust_root_key": found.key})
 
 
 @app.command("log-add")

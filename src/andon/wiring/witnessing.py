@@ -8,7 +8,7 @@ from andon.adapters.keys import generate_key, load_signer, verifier
 from andon.adapters.witness.client import http_witness
 from andon.adapters.witness.folder import WitnessFolder
 from andon.adapters.witness.sink import FolderWitness, Record, put_cosigned, records
-from andon.kernel.clock import SystemClock
+from andon.kernel.clock import SECOND_NS, SystemClock, iso
 from andon.kernel.errors import AndonError, RefusedError
 from andon.kernel.signing import Verifier, key_line
 from andon.ledger.checkpoint import Checkpoint
@@ -34,6 +34,30 @@ class SinkRead:
     refusal: AndonError | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class WitnessPublic:
+    """What others need to know of a witness.
+
+    Attributes:
+        name: Its name.
+        line: Its key as other tools read it: `name+id+key`.
+        key: Its key as the trust root writes it.
+    """
+
+    name: str
+    line: str
+    key: str
+
+    def to_toml(self, now_ns: int) -> str:
+        """The witness as a service of the trust root, from now on, as people add it to the file that they propose."""
+        now = iso(now_ns - now_ns % SECOND_NS)  # cosignatures carry whole seconds
+        return (
+            f'\n[[principal]]\nname = "{self.name}"\nkind = "service"\n'
+            f'keys = [{{ key = "{self.key}", state = "active", since = "{now}" }}]\n'
+            f'roles = [{{ role = "witness", from = "{now}" }}]\n'
+        )
+
+
 def witnesses_at(settings: Sequence[WitnessAt], log: Sequence[Verifier]) -> tuple[Witness, ...]:
     """The witnesses that a factory's settings name.
 
@@ -54,10 +78,8 @@ def witness_folder(folder: Path) -> WitnessFolder:
     return WitnessFolder(folder, verifier)
 
 
-def witness_key(folder: Path, name: str) -> tuple[str, str]:
-    """The public key of the witness in a folder, as a `name+id+key` line and as the trust root writes it.
-
-    The witness is made, with its folder and its key, if it is not there.
+def witness_key(folder: Path, name: str) -> WitnessPublic:
+    """The public key of the witness in a folder, which is made, with its key, if it is not there.
 
     Args:
         folder: The witness's folder.
@@ -73,7 +95,7 @@ def witness_key(folder: Path, name: str) -> tuple[str, str]:
         kept.name()
         generate_key(kept.key)
     public = load_signer(kept.key).public
-    return cosigner_key(kept.name(), public), key_line(public)
+    return WitnessPublic(kept.name(), cosigner_key(kept.name(), public), key_line(public))
 
 
 def desk_of(kept: WitnessFolder) -> Desk:
