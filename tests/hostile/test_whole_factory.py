@@ -208,7 +208,7 @@ def test_the_trust_root_of_somebody_else(whole, tmp_path, monkeypatch):
     overwrite(whole.state / root, (other.folder / ".andon" / root).read_bytes())
     found = whole.audited()
     assert any("trust" in line for line in found), found
-    assert whole.loaded(whole.releases[1]) == ""  # its bundle carries the root it was admitted under
+    assert whole.loaded(whole.releases[1]) == "trust.not-pinned"
     assert "trust" in whole.answered()
     assert whole.place.run().code == 1
 

@@ -58,3 +58,34 @@ def revoked_on(target: Path, root: TrustRoot) -> frozenset[Digest]:
                 fix="Lay it out again: andon release revoke, for the release it was about.",
             ) from error
     return frozenset(found)
+
+
+class KnownRevocations:
+    """The releases that are known to be revoked, read again only when a file came or went.
+
+    What cannot be read hides no release that was known before; a release that is loaded anew is refused meanwhile.
+
+    Args:
+        target: The folder of the target.
+        root: Who the gates are.
+    """
+
+    def __init__(self, target: Path, root: TrustRoot) -> None:
+        self._target = target
+        self._root = root
+        self._seen_ns = 0
+        self._known: frozenset[Digest] = frozenset()
+
+    def __call__(self) -> frozenset[Digest]:
+        """The releases; one look at the folder while nothing changed."""
+        try:
+            seen_ns = (self._target / "revocations").stat().st_mtime_ns
+        except FileNotFoundError:
+            return self._known
+        if seen_ns != self._seen_ns:
+            try:
+                self._known = self._known | revoked_on(self._target, self._root)
+                self._seen_ns = seen_ns
+            except IntegrityError:
+                return self._known
+        return self._known

@@ -39,7 +39,7 @@ from andon.line.serve.sealing import state_opener, table_opener
 from andon.line.serve.state import ServingState
 from andon.line.serve.upkeep import PAUSE_S, Upkeep
 from andon.wiring.doors import doors
-from andon.wiring.revocations import revoked_on
+from andon.wiring.revocations import KnownRevocations, revoked_on
 
 ENTROPY_BYTES = 8
 IDS_AT_A_TIME = 512
@@ -323,6 +323,7 @@ def _route(folder: ServeFolder, settings: ServerSettings, name: str, root: Trust
         open_table=table_opener(root, verifier),
         open_state=state_opener(root, verifier),
         prepare=preparer.prepare,
+        revoked=KnownRevocations(Path(settings.folder), root),
     )
     log = PredictionLog(folder.log / name, PackedRecords(), clock.now_ns, Limits())
     entropy = _entropy()

@@ -31,6 +31,7 @@ class Stage:
         self.world = World(root)
         self.ticks = Ticks()
         self.prepared: list[str] = []
+        self.revoked: set[str] = set()
         self.a, self.b, self.c = (self.world.shelf.add(bias) for bias in (0.0, 1.0, 2.0))
         self.promote(table(1, self.a))
         self.worker = self.follower("w0")
@@ -41,7 +42,7 @@ class Stage:
             self.prepared.append(loaded.release)
             return Serving(loaded, state=state.digests())
 
-        sources = Sources(self.world.shelf, self.world.open_table, self.world.open_state, prepare)
+        sources = Sources(self.world.shelf, self.world.open_table, self.world.open_state, prepare, lambda: self.revoked)
         return Follower(self.world.folder, name, sources, self.ticks)
 
     def promote(self, new, *, live=False):
@@ -69,6 +70,32 @@ def test_a_worker_answers_with_the_champion(stage):
     assert stage.worker.serving().loaded.release == stage.a
     assert stage.worker.serving().sequence == 1
     assert stage.worker.problems() == ()
+
+
+def test_a_revoked_champion_stops_answering_and_the_safer_release_answers(stage):
+    stage.promote(table(2, stage.b, stage.a), live=True)
+    assert stage.worker.serving().loaded.release == stage.b
+    stage.revoked.add(stage.b)
+    stage.worker.refresh()
+    assert stage.worker.serving().loaded.release == stage.a
+    assert stage.worker.serving().packed == Position(2, 1).packed()
+    assert any("revoked" in problem for problem in stage.worker.problems())
+
+
+def test_where_everything_is_revoked_nothing_answers(stage):
+    stage.promote(table(2, stage.b, stage.a), live=True)
+    stage.revoked |= {stage.a, stage.b}
+    stage.worker.refresh()
+    with pytest.raises(NotReadyError):
+        stage.worker.serving()
+
+
+def test_a_revoked_release_is_not_fallen_back_to(stage):
+    stage.promote(table(2, stage.b, stage.a), live=True)
+    stage.revoked.add(stage.a)
+    stage.worker.refresh()
+    flip(stage.world.folder, stage.a, stage.world.open_table, 1)
+    assert stage.worker.serving().loaded.release == stage.b
 
 
 def test_a_promotion_and_a_rollback_show_in_the_very_next_request(stage):

@@ -1,6 +1,6 @@
 """How one worker follows the route: tables and state load in the background, the cell is read on every request."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -25,12 +25,17 @@ Prepare = Callable[[LoadedRelease, ServingState], Serving]
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where a worker gets releases, tables, published datasets and features from."""
+    """Where a worker gets releases, tables, published datasets and features from.
+
+    Attributes:
+        revoked: The releases that are known to be revoked; asked at every look, so it must be cheap while none is new.
+    """
 
     releases: Releases
     open_table: OpenTable
     open_state: OpenState
     prepare: Prepare
+    revoked: Callable[[], Collection[Digest]] = tuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +82,7 @@ class Follower:
         self._loaded: dict[Digest, LoadedRelease] = {}
         self._prepared: dict[tuple[Digest, Digest], Serving] = {}
         self._failures: dict[Digest, str] = {}
+        self._revoked: frozenset[Digest] = frozenset()
         self._signature: object = None
         self._retry_ns = 0
         self._seen: tuple[int, View] = (-1, self._view)
@@ -127,6 +133,7 @@ class Follower:
             return False
         self._retry_ns = self._now_ns() + RETRY_NS
         problems = self._read()
+        self._revoked = frozenset(self._sources.revoked())
         wanted = {slot.release for table in self._tables.values() for slot in table.slots}
         self._load(wanted)
         view = self._view_of(problems)
@@ -168,7 +175,8 @@ class Follower:
         return problems
 
     def _load(self, wanted: set[Digest]) -> None:
-        self._failures = {}
+        self._failures = {release: f"{release}: it was revoked" for release in wanted & self._revoked}
+        wanted = wanted - self._revoked
         for release in wanted - set(self._loaded):
             try:
                 self._loaded[release] = self._sources.releases.load(release)
@@ -187,12 +195,18 @@ class Follower:
         for table in self._tables.values():
             for place, slot in enumerate(table.slots):
                 if table.allows(place):
-                    packed = Position(table.sequence, place).packed()
-                    found = self._prepared.get((slot.release, self._state.digest))
-                    answers[packed] = None if found is None else replace(found, packed=packed)
+                    instead = self._safer(table) if slot.release in self._revoked else place
+                    packed = Position(table.sequence, instead).packed()
+                    found = self._prepared.get((table.slots[instead].release, self._state.digest))
+                    answers[Position(table.sequence, place).packed()] = found and replace(found, packed=packed)
         features = [one.problem for one in self._prepared.values() if one.problem]
         in_force = self._tables.get(self._cell.position.sequence)
         return View(answers, in_force, (*problems, *self._failures.values(), *dict.fromkeys(features)))
+
+    def _safer(self, table: Generation) -> int:
+        """The first place that the table allows to fall back to and whose release is not revoked; else the champion."""
+        places = (place for place in table.safer if table.slots[place].release not in self._revoked)
+        return next(places, table.champion)
 
     def _acknowledge(self) -> None:
         """Answer for the tables that are prepared but not in force."""
@@ -209,7 +223,7 @@ class Follower:
 
     def _signs(self) -> object:
         """What changes whenever a file that is followed does."""
-        found: list[object] = [self._cell.packed]
+        found: list[object] = [self._cell.packed, frozenset(self._sources.revoked())]
         for path in (self._folder.routing, self._folder.prepared, self._folder.state):
             try:
                 stat = path.stat()
