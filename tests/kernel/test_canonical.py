@@ -3,6 +3,8 @@
 import json
 import math
 import struct
+from collections import UserList
+from types import MappingProxyType
 
 import pytest
 import rfc8785
@@ -24,6 +26,23 @@ values = st.recursive(
 @given(values)
 def test_every_value_has_the_bytes_of_rfc_8785(value):
     assert dumps(value) == rfc8785.dumps(value)
+
+
+class Text(str):
+    __slots__ = ()
+
+
+@given(values)
+def test_the_types_of_other_makers_are_written_as_pythons_own(value):
+    def dressed(one):
+        if isinstance(one, dict):
+            return MappingProxyType({Text(name): dressed(item) for name, item in one.items()})
+        if isinstance(one, list):
+            return UserList(dressed(item) for item in one)
+        return Text(one) if isinstance(one, str) else one
+
+    assert dumps(dressed(value)) == dumps(value)
+    assert dumps({"some": [dressed(value)], "more": value}) == dumps({"more": value, "some": [value]})
 
 
 @given(values)

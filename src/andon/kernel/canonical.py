@@ -8,12 +8,14 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
+from json.encoder import encode_basestring as _quote
 from typing import Final
 
 from andon.kernel.errors import InputError
 
 Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
 _SAFE_INTEGER: Final = 2**53 - 1
+_WORDS: Final[Mapping[bool | None, str]] = {None: "null", True: "true", False: "false"}
 _ESCAPES: Final = re.compile(r'[\x00-\x1f"\\]')
 _SHORT: Final = {"\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r", '"': '\\"', "\\": "\\\\"}
 
@@ -25,12 +27,10 @@ def dumps(value: Json) -> bytes:
         InputError: The value holds NaN, an infinity, an integer beyond 2**53 - 1, a lone surrogate or something that is
             not JSON.
     """
-    parts: list[str] = []
-    _write(value, parts, "$")
     try:
-        return "".join(parts).encode()
-    except UnicodeEncodeError as error:
-        raise _refuse("$", "text with a lone surrogate") from error
+        return _quick(value).encode()
+    except (_NotQuickError, TypeError, UnicodeEncodeError):
+        return _slow(value)  # it knows types of other makers, and says where and why a value cannot be written
 
 
 def loads(data: bytes) -> Json:
@@ -63,6 +63,41 @@ def _read_integer(text: str) -> int | float:
     """An integer, or the double that ECMAScript writes without a point although it is beyond 2**53 - 1."""
     number = int(text)
     return number if abs(number) <= _SAFE_INTEGER else float(text)
+
+
+class _NotQuickError(Exception):
+    """Something that the quick way leaves to the slow one."""
+
+
+def _quick(value: object) -> str:
+    """The text of what is made of Python's own types only: the same as `_slow` writes, several times sooner."""
+    if type(value) is str:
+        return _quote(value)
+    if type(value) is dict:
+        return "{" + ",".join([f"{_quote(name)}:{_quick(value[name])}" for name in _ordered(value)]) + "}"
+    if type(value) is list or type(value) is tuple:
+        return "[" + ",".join([_quick(item) for item in value]) + "]"
+    if value is None or value is True or value is False:
+        return _WORDS[value]
+    if type(value) is int and -_SAFE_INTEGER <= value <= _SAFE_INTEGER:
+        return str(value)
+    if type(value) is float and math.isfinite(value):
+        return _float(value, "$")
+    raise _NotQuickError
+
+
+def _ordered(value: Mapping[str, object]) -> list[str]:
+    """Names in the order of their UTF-16 units, which for ASCII is that of the text; a name that is no text raises."""
+    return sorted(value) if "".join(value).isascii() else sorted(value, key=_utf16)
+
+
+def _slow(value: object) -> bytes:
+    parts: list[str] = []
+    _write(value, parts, "$")
+    try:
+        return "".join(parts).encode()
+    except UnicodeEncodeError as error:
+        raise _refuse("$", "text with a lone surrogate") from error
 
 
 def _write(value: object, parts: list[str], place: str) -> None:
