@@ -84,5 +84,5 @@ def _refuse(what: str, found: str) -> NoReturn:
         f"ledger.{what}",
         "This ledger does not continue the one that was seen before.",
         found=found,
-        fix="Find out who replaced the ledger or the trust root, and restore the newest one.",
+        fix="Restore the newest ledger and trust root; after a restored backup, owners sign: andon audit recover",
     )
