@@ -4,7 +4,7 @@ A `console` block has commands on lines that begin with `$ `, and below each wha
 stands for any lines, within a line for any text; runs of spaces count as one. A command ends with exit code 0, unless
 the last line below it is `[exit N]`. One that ends with `&` runs until its document ends, and the first address that it
 prints is `$URL` from then on. A Python block that begins with `# NAME.py` is written to that file, with `# NAME.py,
-continued` it is added to it, and any other is evaluated.
+continued` it is added to it, and any other is evaluated; TOML likewise, but any other is only read.
 
 Each document has a temporary folder of its own, but those of `ONE_STORY` go on where the one before ended.
 """
@@ -28,11 +28,11 @@ from sybil.parsers.markdown import CodeBlockParser
 
 ROOT = Path(__file__).parent.parent
 README = "README.md"  # its `data.csv` is the file that the tour writes
-ONE_STORY = ("tour.md", "gates.md", "serving.md")
+ONE_STORY = ("tour.md", "gates.md", "serving.md", "evidence.md", "policy.md")
 SHELL = "shell of the document"
 UP_WITHIN_S = 120
 COMMAND_WITHIN_S = 300
-FILE = re.compile(r"# (?P<name>[\w/]+\.py)(?P<more>, continued)?\n")
+FILE = re.compile(r"# (?P<name>[\w/]+\.(?:py|toml))(?P<more>, continued)?\n")
 EXIT = re.compile(r"\[exit (\d+)\]")
 SCRIPT = """\
 . "$STATE/variables"; cd "$(cat "$STATE/folder")"; set -a
@@ -205,15 +205,24 @@ class Folders:
 
     def run_python(self, example: Example) -> None:
         """Write a block to the file that its first line names, or evaluate it."""
+        if not self.write(example):
+            PythonEvaluator()(example)
+
+    def write(self, example: Example) -> bool:
+        """Write a block to the file that its first line names; whether it names one."""
         text, shell = str(example.parsed), self.shell_of(example)
         named = FILE.match(text)
         if named is None:
-            PythonEvaluator()(example)
-            return
+            return False
         path = shell.folder / named["name"]
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a" if named["more"] else "x") as file:
             file.write(text[named.end() :] + "\n")
+        return True
+
+    def run_toml(self, example: Example) -> None:
+        """Write a block to the file that its first line names, if it names one."""
+        self.write(example)
 
 
 class Examples:
@@ -224,6 +233,7 @@ class Examples:
         parsers = [
             CodeBlockParser("console", self.folders.run_console),
             CodeBlockParser("python", self.folders.run_python),
+            CodeBlockParser("toml", self.folders.run_toml),
         ]
         self.pytest_collect_file = Sybil(parsers, pattern="*.md", path=str(ROOT), teardown=stop_servers).pytest()
 

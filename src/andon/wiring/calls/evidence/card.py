@@ -89,7 +89,11 @@ def _row(one: Measurement) -> str:
 
 
 def _said(one: Spoken) -> str:
-    failed = [f"{finding.criterion.text()}: {finding.why}" for finding in one.findings if finding.holds != "yes"]
+    failed = [
+        f"{finding.holds}: {finding.criterion.text()}: {finding.why}"
+        for finding in one.findings
+        if finding.holds != "yes"
+    ]
     return f"- {one.gate}: **{one.outcome}**" + (f" ({_cell('; '.join(failed))})" if failed else "")
 
 

@@ -141,9 +141,8 @@ def _owners(gathered: Gathered) -> dict[str, str]:
 
 
 def _of_model(gathered: Gathered) -> tuple[Measurement, ...]:
-    """What was measured of the model, the newest value of each metric and slice, on rows it never saw where it was."""
-    kinds = ("model", "training")
-    spoken = [one for kind in kinds for one in gathered.verdicts[::-1] if one.gate.startswith(f"{kind}:")]
+    """What was measured of the model on rows it never saw, the newest value of each metric and slice."""
+    spoken = [one for one in gathered.verdicts[::-1] if one.gate.startswith("model:")]
     return tuple(measured(one for one in spoken if one.subject == gathered.model).values())
 
 
