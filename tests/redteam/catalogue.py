@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from andon.kernel.errors import AndonError
+from tests.factories.tiers import Apart
 from tests.gates.world import World
 from tests.hostile.whole import Whole
 
@@ -30,6 +31,7 @@ Door = Literal[
     "evidence pack",
     "environment",
 ]
+Needs = Literal["world", "whole", "apart"]
 
 
 @dataclass(frozen=True)
@@ -48,11 +50,16 @@ class Ground:
         at: A copy of the gates' world at a moment: founded, bound, approved or admitted.
         whole: A copy of a factory that released twice, worked with by command.
         folder: An empty folder for whatever the attacker makes.
+        apart: A factory at tier T1, where there is one.
     """
 
     at: Callable[[str], World]
     whole: Callable[[], Whole]
     folder: Path
+    apart: Apart | None = None
+
+
+Act = Callable[[Ground], Tried]
 
 
 @dataclass(frozen=True)
@@ -66,16 +73,18 @@ class Attack:
         codes: The refusals that stop it; at least one of them must be met.
         act: Does it.
         open_at_t0: Why nothing stops it while one user runs everything; empty where it is stopped.
-        needs: `world` is quick, `whole` works with real commands.
+        needs: `world` is quick, `whole` works with real commands, `apart` is possible at tier T1 only.
+        at_t1: Does it at tier T1, where that takes another hand.
     """
 
     number: str
     title: str
     door: Door
     codes: frozenset[str]
-    act: Callable[[Ground], Tried]
+    act: Act
     open_at_t0: str = ""
-    needs: Literal["world", "whole"] = "world"
+    needs: Needs = "world"
+    at_t1: Act | None = None
 
     def is_stopped_by(self, tried: Tried) -> bool:
         """Whether nothing was reached, and an expected refusal was met."""
@@ -83,16 +92,22 @@ class Attack:
 
 
 ATTACKS: dict[str, Attack] = {}
-Act = Callable[[Ground], Tried]
 
 
-def attack(number: str, title: str, door: Door, *codes: str, open_at_t0: str = "", whole: bool = False) -> object:
+def attack(
+    number: str,
+    title: str,
+    door: Door,
+    *codes: str,
+    open_at_t0: str = "",
+    needs: Needs = "world",
+    at_t1: Act | None = None,
+) -> object:
     """Enter a function into the catalogue."""
 
     def enter(act: Act) -> Act:
         assert number not in ATTACKS, number
-        needs = "whole" if whole else "world"
-        ATTACKS[number] = Attack(number, title, door, frozenset(codes), act, open_at_t0, needs)
+        ATTACKS[number] = Attack(number, title, door, frozenset(codes), act, open_at_t0, needs, at_t1)
         return act
 
     return enter

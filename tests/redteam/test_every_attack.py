@@ -4,7 +4,9 @@ import pytest
 
 from tests.redteam.catalogue import everything
 
-ATTACKS = everything()
+CATALOGUE = everything()
+ATTACKS = [one for one in CATALOGUE if one.needs != "apart"]
+APART = [one for one in CATALOGUE if one.needs == "apart"]
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=[one.number for one in ATTACKS])

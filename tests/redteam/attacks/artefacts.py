@@ -56,7 +56,7 @@ def a_store_that_lies(ground: Ground) -> Tried:
     "Copy another model over the served one and start a worker",
     "store folder",
     "store.object-damaged",
-    whole=True,
+    needs="whole",
 )
 def copied_over(ground: Ground) -> Tried:
     whole = ground.whole()
@@ -92,7 +92,11 @@ def a_bundle_by_hand(ground: Ground) -> Tried:
 
 
 @attack(
-    "2c", "Load the bundle of another release under this one's name", "serve folder", "serve.other-bundle", whole=True
+    "2c",
+    "Load the bundle of another release under this one's name",
+    "serve folder",
+    "serve.other-bundle",
+    needs="whole",
 )
 def another_bundle(ground: Ground) -> Tried:
     whole = ground.whole()
@@ -416,7 +420,7 @@ def evidence_for(world, batch):
     "Move the route to a table that was never signed, as a worker could",
     "serve folder",
     "no routing table",
-    whole=True,
+    needs="whole",
 )
 def route_forward(ground: Ground) -> Tried:
     whole = ground.whole()

@@ -16,22 +16,27 @@ FLAGS = (
 )
 
 
-@attack(
-    "45a",
-    "Ask for a way around: --force, --skip-gates, --override, --admin, to run as somebody else",
-    "command line",
-    "exit 2",
-    whole=True,
-)
-def flags(ground: Ground) -> Tried:
-    place = ground.whole().place
-    answers = {" ".join(words): place.andon(*words).code for words in FLAGS}
+def answers_of(andon) -> Tried:
+    """What a command line says to each flag."""
+    answers = {" ".join(words): andon(*words).code for words in FLAGS}
     return Tried(
         tuple(words for words, code in answers.items() if code != 2), tuple(f"exit {code}" for code in answers.values())
     )
 
 
-@attack("41a", "Change the feature plan beside the served model", "store folder", "store.object-damaged", whole=True)
+@attack(
+    "45a",
+    "Ask for a way around: --force, --skip-gates, --override, --admin, to run as somebody else",
+    "command line",
+    "exit 2",
+    needs="whole",
+    at_t1=lambda ground: answers_of(lambda *words: ground.apart.andon("ada", *words)),
+)
+def flags(ground: Ground) -> Tried:
+    return answers_of(ground.whole().place.andon)
+
+
+@attack("41a", "Change the feature plan beside the served model", "store folder", "store.object-damaged", needs="whole")
 def feature_plan(ground: Ground) -> Tried:
     whole = ground.whole()
     path = whole.object_of(whole.model_of(whole.releases[1]), "package.json")
@@ -43,7 +48,7 @@ def feature_plan(ground: Ground) -> Tried:
     return Tried((), (code,)) if code else Tried(("loaded",), ())
 
 
-@attack("41b", "Serve from data that was never published", "serve folder", "serve.state-not-signed", whole=True)
+@attack("41b", "Serve from data that was never published", "serve folder", "serve.state-not-signed", needs="whole")
 def unpublished_data(ground: Ground) -> Tried:
     whole = ground.whole()
     path = whole.serving.parent / "state.json"
@@ -55,7 +60,7 @@ def unpublished_data(ground: Ground) -> Tried:
     return answering(whole, "serve.state-not-signed")
 
 
-@attack("48b", "Put yesterday's routing table and its cell back", "serve folder", "serve.other-release", whole=True)
+@attack("48b", "Put yesterday's routing table and its cell back", "serve folder", "serve.other-release", needs="whole")
 def older_route(ground: Ground) -> Tried:
     whole = ground.whole()
     for name in ("routing.json", "cell"):
@@ -71,7 +76,7 @@ def older_route(ground: Ground) -> Tried:
     "serve.not-signed",
     "serve.table-not-signed",
     "no routing table",
-    whole=True,
+    needs="whole",
 )
 def own_route(ground: Ground) -> Tried:
     whole = ground.whole()

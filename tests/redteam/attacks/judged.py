@@ -109,7 +109,7 @@ def policy_text(ground: Ground) -> Tried:
     return admission(world)
 
 
-@attack("7b", "Serve with a declaration whose gates are softer", "store folder", "store.object-damaged", whole=True)
+@attack("7b", "Serve with a declaration whose gates are softer", "store folder", "store.object-damaged", needs="whole")
 def softer_declaration(ground: Ground) -> Tried:
     whole = ground.whole()
     path = whole.stored(whole.manifest(whole.releases[1])["facts"]["declaration"])

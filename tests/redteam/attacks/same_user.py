@@ -30,7 +30,9 @@ pathlib.Path({to!r}).write_bytes(pathlib.Path({what!r}).read_bytes())
 """
 
 
-@attack("47a", "Read the gatekeeper's key in factory.py, on import", "user code", DENIED, open_at_t0=KEYS, whole=True)
+@attack(
+    "47a", "Read the gatekeeper's key in factory.py, on import", "user code", DENIED, open_at_t0=KEYS, needs="whole"
+)
 def key_read_on_import(ground: Ground) -> Tried:
     whole = ground.whole()
     (key,) = whole.place.home.glob("*/keys/gatekeeper.pem")
@@ -47,7 +49,7 @@ def key_read_on_import(ground: Ground) -> Tried:
     "user code",
     DENIED,
     open_at_t0="at T0 the store is a folder of the same user",
-    whole=True,
+    needs="whole",
 )
 def holdout_read(ground: Ground) -> Tried:
     whole = ground.whole()
