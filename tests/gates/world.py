@@ -367,7 +367,14 @@ class World:
         return receipt
 
     def trust(self, **changes: object) -> Trust:
-        return replace(Trust(self.home.pinned(), verifier, self.keeper.revoked(), self.record.remembered()), **changes)
+        known = Trust(
+            self.home.pinned(),
+            verifier,
+            self.keeper.revoked(),
+            self.record.remembered(),
+            self.record.all_roots(),
+        )
+        return replace(known, **changes)
 
     def load(self, target: str = TARGET, **changes: object):
         """What a server does: only the store, the bundle and what was pinned; no database."""

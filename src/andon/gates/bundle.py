@@ -47,12 +47,15 @@ class Trust:
         verifier: Makes the check of one key.
         revoked: Releases known to be revoked.
         remembered: What this server saw of the ledger before; `None` when nothing.
+        versions: Every version of the trust root that this server knows, verified; what became of keys after an
+            admission stands there, and not in its bundle.
     """
 
     fingerprint: Digest
     verifier: MakeVerifier
     revoked: Collection[Digest] = ()
     remembered: Remembered | None = None
+    versions: Sequence[TrustRoot] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +130,7 @@ def check_bundle(bundle: Bundle, target: str, read_object: ReadObject, trust: Tr
     """
     if bundle.release in trust.revoked:
         raise revoked(bundle.release)
-    roots = verify_versions(_roots(bundle), trust.fingerprint, trust.verifier)
+    roots = _newest(verify_versions(_roots(bundle), trust.fingerprint, trust.verifier), trust.versions)
     said = _said(bundle, roots[-1], trust)
     one, admission = _admission(bundle, said, roots[-1], target)
     root = root_then(roots, admission.root_version)
@@ -153,6 +156,14 @@ def check_bundle(bundle: Bundle, target: str, read_object: ReadObject, trust: Tr
     if proven.model != admission.model or not set(proven.relied) <= set(admission.relied):
         raise _incomplete(one.digest, "it was admitted on other proofs")
     return LoadedRelease(bundle.release, facts, model, objects, declaration, admission)
+
+
+def _newest(carried: Sequence[TrustRoot], known: Sequence[TrustRoot]) -> Sequence[TrustRoot]:
+    """The versions of the trust root that a bundle carries, or the more that this server knows."""
+    both = min(len(carried), len(known))
+    if list(carried[:both]) != list(known[:both]):
+        raise _damaged("its trust root is not the one known here")
+    return known if len(known) > len(carried) else carried
 
 
 def _check_witnessed(bundle: Bundle, floor: Floor, keys: Sequence[WitnessKey]) -> None:

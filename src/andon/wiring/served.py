@@ -1,7 +1,7 @@
 """One worker put together: from the settings of its server to routes that answer."""
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from andon.adapters.asgi.records import PackedRecords
 from andon.adapters.files import FileBlobs
 from andon.adapters.keys import verifier
 from andon.adapters.trust_folder import FolderRoots, HomeFolder
-from andon.attest.succession import verify_chain
+from andon.attest.succession import verify_versions
 from andon.attest.trust_root import TrustRoot
 from andon.contracts.dataset import contract_from_json
 from andon.contracts.release import ReleaseFacts
@@ -173,8 +173,9 @@ class BundledReleases:
 
     def _trust(self) -> Trust:
         settings = self._settings
-        revoked = revoked_on(Path(settings.folder), root_of(settings))
-        return Trust(settings.fingerprint, verifier, revoked, remembered_by(settings))
+        versions = versions_of(settings)
+        revoked = revoked_on(Path(settings.folder), versions[-1])
+        return Trust(settings.fingerprint, verifier, revoked, remembered_by(settings), versions)
 
 
 class StoredTables:
@@ -218,7 +219,13 @@ def root_of(settings: ServerSettings) -> TrustRoot:
     Raises:
         AndonError: It is missing, does not follow from the pinned one, or a newer one was seen before.
     """
-    root = verify_chain(FolderRoots(Path(settings.trust)).envelopes(), settings.fingerprint, verifier)
+    return versions_of(settings)[-1]
+
+
+def versions_of(settings: ServerSettings) -> Sequence[TrustRoot]:
+    """Every version of the trust root, the first one first; see `root_of`."""
+    versions = verify_versions(FolderRoots(Path(settings.trust)).envelopes(), settings.fingerprint, verifier)
+    root = versions[-1]
     seen = remembered_by(settings)
     if seen and root.version < seen.root_version:
         raise IntegrityError(
@@ -228,7 +235,7 @@ def root_of(settings: ServerSettings) -> TrustRoot:
             found=f"version {root.version} after {seen.root_version}",
             fix="Restore the newest trust root.",
         )
-    return root
+    return versions
 
 
 def opener_of(settings: ServerSettings) -> OpenTable:
