@@ -27,16 +27,17 @@ import pytest
 
 import andon
 from andon.adapters.keys import generate_key, load_signer
+from andon.adapters.trust_folder import HomeFolder
 from andon.wiring.founding_apart import (
     Member,
     Places,
     adopt,
     begin,
     client_settings,
-    pin,
     server_settings_text,
     sign_first,
 )
+from andon.wiring.settings import load_settings
 from tests.factories.place import AS_OF, NOBODY, PARCELS, SOMEBODY, Answer, write_rows
 
 NAME: Final = "parcels"
@@ -284,10 +285,15 @@ def _lay_out(apart: Apart) -> None:
     for user, uid in USERS.items():
         apart.home(user).mkdir(mode=0o700)
         os.chown(apart.home(user), uid, uid)
+    python_for_all(apart.base / "venv")
+
+
+def python_for_all(folder: Path) -> None:
+    """Make an environment that every user may run and in which `andon` can be imported."""
     python = _shared_python()
     assert python is not None
-    subprocess.run([str(python), "-m", "venv", "--without-pip", str(apart.base / "venv")], check=True)
-    (packages,) = (apart.base / "venv" / "lib").glob("python*/site-packages")
+    subprocess.run([str(python), "-m", "venv", "--without-pip", str(folder)], check=True)
+    (packages,) = (folder / "lib").glob("python*/site-packages")
     own = [Path(andon.__file__).parents[1], *(Path(one) for one in sys.path if one.endswith("site-packages"))]
     (packages / "andon-for-all.pth").write_text("\n".join(map(str, own)) + "\n")
 
@@ -301,12 +307,12 @@ def _found(apart: Apart, *, people: bool) -> None:
     places = Places(f"unix:{apart.socket}", f"unix:{apart.runner_socket}", USERS["runner"], apart.served / "serve")
     with _home(apart.home("gate")):
         begun = begin(apart.state, NAME, ID, members, places, time.time_ns())
-        signed = sign_first(begun.first.read_bytes(), [load_signer(apart.key("ada"))])
+        signed = sign_first(begun.first.read_text(), load_signer(apart.key("ada")))
         settings = adopt(apart.state, signed, begun.fingerprint)
     (apart.code / "andon.toml").write_text(client_settings(settings))
     (apart.served / "andon.toml").write_text(server_settings_text(settings))
     with _home(apart.home("server")):
-        pin(apart.served, begun.fingerprint)
+        HomeFolder(load_settings(apart.served).home).pin(begun.fingerprint)
     (apart.code / "calls.txt").touch()
     for user in ("gate", *ROLES):
         _own(apart.home(user), user, user)

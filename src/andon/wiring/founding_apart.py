@@ -10,17 +10,31 @@ from andon.adapters.keys import generate_key, verifier
 from andon.adapters.trust_folder import FolderRoots, HomeFolder
 from andon.attest.envelope import from_json as envelope_from_json
 from andon.attest.envelope import to_json as envelope_to_json
+from andon.attest.envelope import with_signature
 from andon.attest.succession import seal_root, verify_first
 from andon.attest.trust_json import fingerprint, from_bytes, to_bytes
 from andon.attest.trust_root import GATE_ROLE, LOG_ROLE, Floor, KeyState, Principal, RoleInterval, TrustRoot
-from andon.kernel.digest import Digest
-from andon.kernel.errors import InputError, UsageError
+from andon.kernel.clock import SystemClock
+from andon.kernel.digest import Digest, parse
+from andon.kernel.errors import AndonError, InputError, UsageError
+from andon.kernel.ids import new_id, system_entropy
 from andon.kernel.signing import PublicKey, Signer, read_key_line
 from andon.wiring.settings import FILE, NAME, Settings, load_settings
 from andon.wiring.trust import GATEKEEPER, GATES, LOCAL_TARGET, LOG, OWNER_ROLE, YEAR_NS
 
 FIRST: Final = "first-root.json"
 _MEMBER: Final = {"user", "roles", "key"}
+_SETUP: Final = """\
+useradd --system --user-group --no-create-home --home-dir /var/lib/andon/home --shell /usr/sbin/nologin andon-gate
+useradd --system --user-group --no-create-home --home-dir /var/lib/andon-run --shell /usr/sbin/nologin andon-run
+useradd --system --user-group --no-create-home --home-dir /var/lib/andon-serve --shell /usr/sbin/nologin andon-serve
+usermod --append --groups andon-serve andon-gate
+install -d -m 755 /var/lib/andon
+install -d -o andon-gate -g andon-gate -m 700 /var/lib/andon/home
+install -d -o andon-gate -g andon-serve -m 2750 /var/lib/andon/NAME
+install -d -o andon-run -g andon-run -m 700 /var/lib/andon-run
+install -d -o andon-serve -g andon-serve -m 2750 /var/lib/andon-serve /var/lib/andon-serve/NAME
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +106,13 @@ def begin(folder: Path, name: str, factory_id: str, members: Sequence[Member], p
         InputError: The keys cannot be made.
     """
     owners = tuple(member for member in members if OWNER_ROLE in member.roles)
-    if not owners or not NAME.fullmatch(name):
+    _check_name(name)
+    if not owners:
         raise UsageError(
             "gatekeeper.no-owner",
-            "A factory needs a name and somebody who owns it.",
-            found=f"{name!r}; {', '.join(member.name for member in members) or 'nobody'}",
-            fix=f'Give somebody roles = ["{OWNER_ROLE}"], and the factory a name of small letters, digits, - and _.',
+            "A factory needs somebody who owns it.",
+            found=", ".join(member.name for member in members) or "nobody",
+            fix=f'Give somebody roles = ["{OWNER_ROLE}"].',
         )
     _write_new(folder / FILE, _settings_text(name, factory_id, members, places))
     settings = load_settings(folder)
@@ -107,16 +122,54 @@ def begin(folder: Path, name: str, factory_id: str, members: Sequence[Member], p
     return Begun(first, fingerprint(root), tuple(member.name for member in owners))
 
 
-def sign_first(first: bytes, signers: Sequence[Signer]) -> bytes:
-    """The first trust root under the signatures of its owners, each made where that owner's key is.
+def begin_now(folder: Path, name: str, people: Path, places: Places) -> Begun:
+    """Begin a factory with the people of a file; its identity and the time are fresh.
 
     Raises:
-        IntegrityError: The bytes are not a trust root.
+        AndonError: As `read_members` and `begin`.
     """
-    return envelope_to_json(seal_root(from_bytes(first), signers))
+    now_ns = SystemClock().now_ns()
+    return begin(folder, name, new_id(now_ns, system_entropy(10)), read_members(people), places, now_ns)
 
 
-def adopt(folder: Path, signed: bytes, told: Digest) -> Settings:
+def usual_places(name: str, *, socket: str, runner: str, runner_user: str, serve: Path | None) -> Places:
+    """Where the processes meet: as given, else where the unit files have them."""
+    return Places(
+        gatekeeper=socket or f"unix:/run/andon-gate/{name}/gate.sock",
+        runner=runner or f"unix:/run/andon-run/{name}/run.sock",
+        runner_user=int(runner_user) if runner_user.isdigit() else runner_user,
+        serve=serve or Path(f"/var/lib/andon-serve/{name}/serve"),
+    )
+
+
+def setup_commands(name: str) -> str:
+    """What root does once: OS users and folders, each owned by whom it belongs to.
+
+    Raises:
+        UsageError: The name is none.
+    """
+    _check_name(name)
+    return _SETUP.replace("NAME", name)
+
+
+def sign_first(text: str, signer: Signer) -> str:
+    """The first trust root with an owner's signature, made where that owner's key is.
+
+    Args:
+        text: The trust root, or what other owners have signed already.
+        signer: The owner's.
+
+    Raises:
+        IntegrityError: The text is neither.
+    """
+    try:
+        envelope = with_signature(envelope_from_json(text.encode()), signer)
+    except AndonError:
+        envelope = seal_root(from_bytes(text.encode()), [signer])
+    return envelope_to_json(envelope).decode()
+
+
+def adopt(folder: Path, signed: str, told: Digest) -> Settings:
     """Take the signed first trust root as the factory's, and pin its fingerprint.
 
     Raises:
@@ -125,9 +178,10 @@ def adopt(folder: Path, signed: bytes, told: Digest) -> Settings:
         ConflictError: The factory has one already.
     """
     settings = load_settings(folder)
-    envelope = envelope_from_json(signed)
-    verify_first(envelope, told, verifier)
-    HomeFolder(settings.home).pin(told)
+    envelope = envelope_from_json(signed.encode())
+    verify_first(envelope, parse(told), verifier)
+    HomeFolder(settings.home).pin(parse(told))
+    settings.trust.mkdir(parents=True, exist_ok=True)  # its group, which servers are in, reads it
     FolderRoots(settings.trust).add(1, envelope)
     return settings
 
@@ -161,15 +215,14 @@ serve = {_toml(str(settings.serve or settings.served("any").parent))}
 """
 
 
-def pin(folder: Path, told: Digest) -> Settings:
-    """Pin the fingerprint of a factory's first trust root for this OS user, who was told it by a person.
-
-    Raises:
-        ConflictError: Another one is pinned.
-    """
-    settings = load_settings(folder)
-    HomeFolder(settings.home).pin(told)
-    return settings
+def _check_name(name: str) -> None:
+    if not NAME.fullmatch(name):
+        raise UsageError(
+            "settings.not-a-name",
+            "This is not a name for a factory.",
+            found=repr(name),
+            fix="Use small letters, digits, - and _, beginning with a letter.",
+        )
 
 
 def _first_root(settings: Settings, members: Sequence[Member], owners: Sequence[Member], now_ns: int) -> TrustRoot:
