@@ -137,6 +137,13 @@ def test_the_floor_is_asked_for_whatever_the_factory_asks(case, floor, expected)
     assert code(with_floor(chain, **floor), world) == expected
 
 
+def test_a_gate_that_judged_below_the_tier_of_the_target_does_not_serve_it(case):
+    chain, world = case
+    floor = with_floor(chain, tier="T1")
+    assert code(floor, replace(world, tier="T1")) == "gates.tier-too-low"
+    assert code(floor, replace(world, tier="T0")) == "gates.tier-too-low"
+
+
 def test_what_the_factory_declares_is_asked_for_whatever_the_floor_asks(case):
     chain, world = case
     rest = [one for one in all_said(chain).values() if "training:late" not in str(one.statement.predicate.get("gate"))]

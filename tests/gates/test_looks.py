@@ -55,6 +55,18 @@ def test_the_same_model_asked_again_is_no_new_look(at):
     assert (again.outcome, again.is_recorded) == ("PASSED", True)
 
 
+def test_a_model_of_another_name_looks_at_the_same_rows(at):
+    world = governed(at)
+    for n in range(2):
+        judge(world, world.model(b"weights %d" % n))
+    renamed = world.model(b"renamed")
+    world.add(renamed)
+    evidence = Evidence(renamed.digest, of_bytes(b"holdout"), (GOOD_AUC,), HOLDOUT)
+    policy = replace(MODEL, gate="model:late2")
+    judgement = world.keeper.judge(JudgeRequest(FACTORY, policy, evidence, renamed, target=TARGET))
+    assert judgement.outcome == "FAILED"
+
+
 def test_nobody_elses_count_of_looks_is_taken(at):
     world = governed(at, looks=1)
     judge(world, world.model(b"first"))

@@ -1,12 +1,12 @@
 """May this release be served on this target, now? Every proof again, and whatever is missing is named."""
 
 from dataclasses import dataclass
-from typing import Final, get_args
 
 from andon.attest.statement import REVOCATION
 from andon.attest.trust_root import Floor, TrustRoot, floor_of
 from andon.contracts.policy import Tier
 from andon.gates.chain import Chain, Proven
+from andon.gates.gated import reaches
 from andon.gates.proving import check_chain
 from andon.gates.refusal import refuse
 from andon.kernel.clock import iso
@@ -15,8 +15,6 @@ from andon.kernel.errors import RefusedError
 from andon.ledger.memory import Remembered
 from andon.ledger.verify import Report
 from andon.ledger.witnessing import Witnessed, check_witnessed
-
-_TIERS: Final = get_args(Tier)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +94,7 @@ def check_floor(floor: Floor, world: World) -> None:
         RefusedError: The tier is too low (`gates.tier-too-low`), too few witnesses cosigned (`ledger.unwitnessed`), or
             they contradict this machine's clock (`ledger.clock-off`).
     """
-    if _TIERS.index(world.tier) < _TIERS.index(floor.tier):
+    if not reaches(world.tier, floor.tier):
         raise refuse(
             "gates.tier-too-low",
             f"The target {floor.target} needs a gatekeeper at trust tier {floor.tier} or more.",

@@ -1,10 +1,11 @@
 """The gates that a chain must have passed, one by one: which are demanded, by what, and whether their Pass holds."""
 
 from collections.abc import Sequence
+from typing import Final, get_args
 
 from andon.attest.trust_root import Floor
 from andon.contracts.declaration import Declaration
-from andon.contracts.policy import Policy
+from andon.contracts.policy import Policy, Tier
 from andon.contracts.release import ReleaseFacts
 from andon.gates.chain import Chain, single_input
 from andon.gates.criteria import weigh
@@ -24,6 +25,8 @@ from andon.gates.verdict import content_of
 from andon.gates.waiver import read_waiver
 from andon.kernel.digest import Digest
 from andon.kernel.errors import RefusedError
+
+_TIERS: Final = get_args(Tier)
 
 
 def _is_required(chain: Chain, floor: Floor, gate: str) -> bool:
@@ -66,6 +69,14 @@ def _check_demanded(chain: Chain, floor: Floor, facts: ReleaseFacts, declared: P
             passed.digest,
             verdict.target or "no target",
         )
+    if not reaches(verdict.tier, floor.tier):
+        raise refuse(
+            "gates.tier-too-low",
+            f"The gate {gate} judged below the trust tier that {floor.target} needs.",
+            passed.digest,
+            f"{verdict.tier}, and {floor.tier} is needed",
+            "Let it judge again, with the gatekeeper set up as docs/tiers.md says.",
+        )
     effective = demanded(declared, floor, is_first=not facts.predecessor)
     if (verdict.declared.digest(), verdict.policy.digest()) != (declared.digest(), effective.digest()):
         raise refuse(
@@ -83,6 +94,11 @@ def _check_demanded(chain: Chain, floor: Floor, facts: ReleaseFacts, declared: P
             f"{verdict.champion or 'none'}, and {champion or 'none'} served",
             "Run the line again: the model is measured against the one that serves now.",
         )
+
+
+def reaches(tier: Tier, needed: Tier) -> bool:
+    """Whether a trust tier is the needed one or a higher one."""
+    return _TIERS.index(tier) >= _TIERS.index(needed)
 
 
 def champion_before(chain: Chain, facts: ReleaseFacts) -> Digest:

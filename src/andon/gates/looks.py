@@ -42,14 +42,14 @@ def with_looks(evidence: Evidence, looks: int) -> Evidence:
     return evidence if measured == evidence.measurements else replace(evidence, measurements=measured)
 
 
-def count_looks(verdicts: Iterable[Said], *, gate: str, span: Span | None, content: Digest) -> int:
-    """How many different subjects a gate had judged on overlapping rows when it first judged this one, it included.
+def count_looks(verdicts: Iterable[Said], *, span: Span | None, content: Digest) -> int:
+    """How many different models had been judged on overlapping rows when this one first was, it included.
 
-    The count of a subject does not change by what is judged later. Annulled verdicts count: they were looks.
+    The count of a model does not change by what is judged later. Models of every name count, because a new name gives
+    no new rows; annulled verdicts count, because they were looks.
 
     Args:
         verdicts: Everything gates said, in the order of the ledger.
-        gate: The gate.
         span: The rows that are looked at; `None` counts nothing and gives 0.
         content: The bytes that are judged.
     """
@@ -64,7 +64,7 @@ def count_looks(verdicts: Iterable[Said], *, gate: str, span: Span | None, conte
         except InputError:
             continue
         looked = verdict.evidence.span
-        if verdict.gate == gate and looked is not None and looked.overlaps(span):
+        if verdict.gate.startswith(_COUNTED) and looked is not None and looked.overlaps(span):
             if verdict.content == content:
                 break
             seen[verdict.content] = None
