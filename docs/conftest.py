@@ -27,7 +27,9 @@ from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.markdown import CodeBlockParser
 
 ROOT = Path(__file__).parent.parent
-README = "README.md"  # its `data.csv` is the file that the tour writes
+README = "README.md"
+ON_ITS_DATA = (README, "people.md")
+"""Each with a factory of its own, whose `data.csv` is the file that the tour writes."""
 ONE_STORY = ("tour.md", "gates.md", "serving.md", "evidence.md", "policy.md")
 SHELL = "shell of the document"
 UP_WITHIN_S = 120
@@ -170,12 +172,12 @@ class Folders:
     def shell_of(self, example: Example) -> Shell:
         """The shell in which the examples of a document run."""
         name = Path(example.path).name
-        if name in (*ONE_STORY[1:], README) and ONE_STORY[0] not in self.shells:
+        if name in (*ONE_STORY[1:], *ON_ITS_DATA) and ONE_STORY[0] not in self.shells:
             pytest.fail(f"{name} needs what {ONE_STORY[0]} makes: pytest docs/{ONE_STORY[0]} and this one")
         key = ONE_STORY[0] if name in ONE_STORY else name
         if key not in self.shells:
             self.shells[key] = self._fresh(Path(name).stem)
-            if name == README:
+            if name in ON_ITS_DATA:
                 shutil.copy(self.shells[ONE_STORY[0]].top / "deliveries.csv", self.shells[key].top / "data.csv")
         example.namespace[SHELL] = self.shells[key]
         return self.shells[key]

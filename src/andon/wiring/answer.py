@@ -27,6 +27,7 @@ from andon.wiring.calls.people import people_of
 from andon.wiring.calls.releases import release_of, releases_of
 from andon.wiring.calls.revoking import revoke
 from andon.wiring.calls.rotation import hand_in_root, propose_root, trust_chain, withdraw_root
+from andon.wiring.calls.reminding import remind
 from andon.wiring.calls.runs import run_line
 from andon.wiring.calls.tracing import lineage_of
 from andon.wiring.calls.upkeep import roll_back
@@ -52,6 +53,7 @@ PUBLIC: Final[Mapping[str, Callable[..., object]]] = {
             propose_root,
             quarantine_of,
             release_of,
+            remind,
             releases_of,
             report_live,
             report_of,

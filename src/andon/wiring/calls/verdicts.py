@@ -48,7 +48,8 @@ class Spoken:
         where = f" for {self.target}" if self.target else ""
         doubt = "" if self.is_signed else "; NO KEY OF THE TRUST ROOT SIGNED THIS"
         doubt += f"; ANNULLED by {self.annulled}" if self.annulled else ""
-        doubt += "; PASSED BY WAIVER" if any(one.holds == "waived" for one in self.findings) else ""
+        is_waived = self.outcome == "PASSED" and any(one.holds == "waived" for one in self.findings)
+        doubt += "; PASSED BY WAIVER" if is_waived else ""
         said = f"{self.gate} {self.outcome}: {short(self.subject)}{where}"
         return f"{said}, {moment(self.time_ns)} (ledger entry {self.entry}){doubt}"
 
