@@ -247,6 +247,30 @@ def test_an_older_or_forked_ledger_is_told_by_a_witness_that_saw_more(
     assert witness.seen.size == 9
 
 
+def test_an_old_head_that_was_cosigned_once_is_no_proof_against_a_witness_that_saw_more(
+    ledger, unit, witness, keys, new_rows
+):
+    """A restored database brings its old head with its cosignature: one witness's word against it stops everything."""
+    asked = replace(ledger, witnesses=(witness,))
+    asked.witnessed(Units(), keys)
+    older = new_rows()
+    older.leaf_rows, older.node_rows = dict(ledger.rows.leaf_rows), dict(ledger.rows.node_rows)
+    older.notes, older.lines = dict(ledger.rows.notes), dict(ledger.rows.lines)
+    grown(asked, unit, 12)
+    asked.witnessed(Units(), keys)
+    restored = replace(asked, rows=older, checkpoints=older)
+    found = restored.witnessed(Units(), keys)
+    assert list(found.times) == ["w1"]
+    with pytest.raises(IntegrityError, match=r"ledger\.witness-ahead"):
+        check_witnessed(found, 1, ledger.clock.now_ns())
+    check_witnessed(found, 0, ledger.clock.now_ns())
+    grown(restored, unit, 10)
+    restored.append(unit, "rollback", of_bytes(b"another past"))
+    grown(restored, unit, 13)
+    with pytest.raises(IntegrityError, match=r"witness\.inconsistent"):
+        check_witnessed(restored.witnessed(Units(), keys), 1, ledger.clock.now_ns())
+
+
 def test_a_witness_restarted_with_an_older_state_is_brought_up_by_proof(ledger, witness, keys):
     asked = replace(ledger, witnesses=(witness,))
     asked.witnessed(Units(), keys)

@@ -12,6 +12,7 @@ from andon.ledger.ports import Witness
 from andon.ledger.witness import Shown, WitnessConflictError
 
 MOST_CLOCK_OFF_NS: Final = 300 * SECOND_NS
+_CONTRADICTS: Final = ("ledger.witness-ahead", "ledger.witness-forked", "witness.inconsistent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +91,13 @@ def check_witnessed(found: Witnessed, needed: int, now_ns: int) -> None:
         now_ns: The time now, by this machine's clock.
 
     Raises:
+        IntegrityError: A witness saw a ledger that this one does not continue: an old head that was cosigned once is
+            no proof that it is the newest (`ledger.witness-ahead`, `ledger.witness-forked`, `witness.inconsistent`).
         RefusedError: There are too few (`ledger.unwitnessed`), or the clock is off (`ledger.clock-off`).
     """
+    for _, error in found.failures:
+        if needed and error.code in _CONTRADICTS:
+            raise error
     for time_ns in found.answered.values():
         check_clock(now_ns, time_ns)
     if len(found.times) < needed:

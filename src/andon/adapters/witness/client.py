@@ -13,7 +13,7 @@ from andon.ledger.witness import Shown, WitnessConflictError, write_request
 TIMEOUT_S: Final = 5.0
 _MOST_BYTES: Final = 64 * 1024
 _SIZE: Final = re.compile(rb"(0|[1-9][0-9]{0,18})\n")
-_OK, _CONFLICT = 200, 409
+_OK, _CONFLICT, _INCONSISTENT = 200, 409, 422
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,8 @@ class HttpWitness:
             WitnessConflictError: It saw the ledger last at another size than the one the proof starts from.
             ConflictError: It cannot be reached, or does not answer in time (`witness.unreachable`).
             RefusedError: It refuses (`witness.refused`).
-            IntegrityError: Its answer is none (`witness.bad-answer`).
+            IntegrityError: It saw a ledger that this one does not continue (`witness.inconsistent`), or its answer is
+                none (`witness.bad-answer`).
         """
         status, kind, body = self._post(write_request(shown))
         if status == _OK:
@@ -52,11 +53,20 @@ class HttpWitness:
             raise WitnessConflictError(
                 parse(shown.note).origin, int(size[1]), f"{self.name} saw {int(size[1])} entries"
             )
+        found = f"status {status}: {body[:200].decode(errors='replace').strip()}"
+        if status == _INCONSISTENT:
+            raise IntegrityError(
+                "witness.inconsistent",
+                "The witness has seen a ledger that this one does not continue.",
+                place=f"{self.name} at {self.url}",
+                found=found,
+                fix="Restore the newest ledger; after a restored backup: andon audit recover --reason WHY",
+            )
         raise RefusedError(
             "witness.refused",
             "The witness refuses to cosign.",
             place=f"{self.name} at {self.url}",
-            found=f"status {status}: {body[:200].decode(errors='replace').strip()}",
+            found=found,
             fix="Ask its owner; the answer says what is wrong.",
         )
 
