@@ -2,14 +2,15 @@
 
 import types
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import fields, is_dataclass
-from functools import cache
-from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from dataclasses import is_dataclass
+from typing import Any, Final, Literal, TypeVar, Union, cast, get_args, get_origin
 
+from andon.contracts.wire_reader import OddError, members_of, names_of, reader_of
 from andon.kernel.canonical import Json
 from andon.kernel.errors import InputError
 
 T = TypeVar("T")
+_PLAIN: Final = (str, int, float, bool)
 
 
 def to_json(value: object) -> Json:
@@ -17,8 +18,10 @@ def to_json(value: object) -> Json:
 
     Nanoseconds since 1970 do not fit into the integers that JSON keeps exactly.
     """
+    if value is None or type(value) in _PLAIN:
+        return cast("Json", value)
     if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _number_text(field.name, getattr(value, field.name)) for field in fields(value)}
+        return {name: _number_text(getattr(value, name), is_ns=is_ns) for name, is_ns in names_of(type(value))}
     if isinstance(value, Mapping):
         return {str(name): to_json(item) for name, item in value.items()}
     if isinstance(value, tuple | list):
@@ -32,25 +35,26 @@ def from_json(kind: type[T], value: Json, place: str = "$") -> T:
     Raises:
         InputError: A member is missing, unknown or of the wrong type; `place` says which.
     """
+    try:
+        return cast("T", reader_of(cast("Hashable", kind))(value))
+    except (OddError, InputError, TypeError, ValueError):
+        return _read_members(kind, value, place)  # it says what is wrong, and where
+
+
+def _read_members(kind: type[T], value: Json, place: str) -> T:
     if not isinstance(value, dict):
         raise _malformed(place, value, "an object")
-    hints = _hints(cast("Hashable", kind))
+    hints = members_of(cast("Hashable", kind))
     if set(hints) != set(value):
         odd = sorted(set(hints) ^ set(value))
         raise _malformed(place, odd, f"exactly the members of {kind.__name__}")
     return kind(**{name: _read(hint, value[name], f"{place}.{name}", name) for name, hint in hints.items()})
 
 
-def _number_text(name: str, value: object) -> Json:
-    if name.endswith("_ns") and isinstance(value, int):
+def _number_text(value: object, *, is_ns: bool) -> Json:
+    if is_ns and isinstance(value, int):
         return str(value)
     return to_json(value)
-
-
-@cache
-def _hints(kind: Hashable) -> dict[str, Any]:
-    hints = get_type_hints(cast("type", kind))
-    return {field.name: hints[field.name] for field in fields(cast("Any", kind))}
 
 
 def _read(hint: Any, value: Any, place: str, name: str) -> Any:  # noqa: ANN401  # any annotation, any JSON
@@ -67,7 +71,7 @@ def _read(hint: Any, value: Any, place: str, name: str) -> Any:  # noqa: ANN401 
         _known(isinstance(value, list), value, place, "a list")
         return [_read(get_args(hint)[0], item, f"{place}[{index}]", name) for index, item in enumerate(value)]
     if isinstance(hint, type) and is_dataclass(hint):
-        return from_json(hint, value, place)
+        return _read_members(hint, value, place)
     return _read_scalar(hint, value, place, name)
 
 
