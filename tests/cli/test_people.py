@@ -279,6 +279,9 @@ def test_a_rejection_needs_a_reason_and_stops_what_was_approved(waiting, andon):
 def test_who_is_due_is_told_once_an_interval_and_by_name(waiting, andon, monkeypatch):
     """Not who started the run, not who signed, nobody of another role; and the command sees no secret of andon's."""
     assert [row["person"] for row in andon("remind", "--json").json] == ["grace", "olga"]
+    status = andon("status").out
+    assert "release:late waits since " in status
+    assert " for grace or olga" in status
     assert andon("approve", "--as", "grace").exit_code == 0
     teller = waiting.folder / "tell.py"
     teller.write_text(

@@ -20,6 +20,8 @@ def status(folder: Folder = HERE, as_json: AsJson = False) -> None:
         output.table(["dataset", "rows", "up to", "version"], found.datasets)
         output.say()
         output.table(["run", "subject", "state", "stands at", "since", "waits for"], found.runs)
+        for line in found.waits:
+            output.say(line, style="yellow")
         output.say()
         output.table(["target", "model", "serves", "since", "before it"], found.targets)
         output.say(found.tier, style="dim")

@@ -25,9 +25,9 @@ from andon.wiring.calls.models import model_of, models_of, report_of
 from andon.wiring.calls.monitoring import report_live
 from andon.wiring.calls.people import people_of
 from andon.wiring.calls.releases import release_of, releases_of
+from andon.wiring.calls.reminding import remind
 from andon.wiring.calls.revoking import revoke
 from andon.wiring.calls.rotation import hand_in_root, propose_root, trust_chain, withdraw_root
-from andon.wiring.calls.reminding import remind
 from andon.wiring.calls.runs import run_line
 from andon.wiring.calls.tracing import lineage_of
 from andon.wiring.calls.upkeep import roll_back

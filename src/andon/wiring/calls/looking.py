@@ -1,6 +1,6 @@
 """Where the line stands: what is published, what runs or waits and for whom, what targets serve, what runs did."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -19,6 +19,7 @@ from andon.line.serve.sealing import table_opener
 from andon.registry.ports import Ref
 from andon.runtime.run import Attempt, Run
 from andon.wiring.calls.finding import find_run
+from andon.wiring.calls.reminding import Due, who_is_due
 from andon.wiring.calls.showing import id_shown, mebibytes, moment, moment_in, short_or_none
 from andon.wiring.calls.waivers import standing_waivers
 from andon.wiring.factory import Opened, open_factory
@@ -36,12 +37,14 @@ class Status:
         runs: The newest of each subject and all that are not over: id, subject, state, stage, since, waits for.
         targets: Target, model, what it serves, since when, what it served before.
         waived: What people took upon themselves and is in force now, in a sentence; empty for nothing.
+        waits: Which gate waits since when for whom by name, a sentence each.
         policy: That the trust root ends soon, or has ended, in a sentence; empty while there is time.
     """
 
     factory: str
     headline: str
     waived: str
+    waits: list[str]
     policy: str
     datasets: list[list[str]]
     runs: list[list[str]]
@@ -87,11 +90,12 @@ def status_of(folder: Path) -> Status:
         runs = _standing(opened.database.runs.recent(name, RECENT))
         serving = [_served(opened, ref) for ref in opened.database.refs.with_prefix(f"serving/{name}/")]
         datasets = [_dataset(opened, ref) for ref in published]
-        waivers = standing_waivers(opened)
+        waivers, due = standing_waivers(opened), who_is_due(opened)
         return Status(
             factory=name,
             headline=_headline(name, len(datasets), runs, len(serving)),
             waived=waivers.headline,
+            waits=_waits(due),
             policy=ending(current_root(opened.settings), opened.clock.now_ns()),
             datasets=datasets,
             runs=[_run_row(run) for run in runs],
@@ -100,6 +104,7 @@ def status_of(folder: Path) -> Status:
                 "datasets": [{"name": ref.name.split("/", 2)[2], "version": ref.digest} for ref in published],
                 "runs": [to_json(run) for run in runs],
                 "targets": [to_json(one) for one in serving],
+                "due": [to_json(one) for one in due],
                 "active_waivers": len(waivers.active),
                 "waivers": [to_json(one) for one in waivers.active],
             },
@@ -197,6 +202,16 @@ def _standing(runs: list[Run]) -> list[Run]:
     for run in runs:
         newest.setdefault((run.kind, run.subject), run.id)
     return [run for run in runs if not run.is_over or newest[run.kind, run.subject] == run.id]
+
+
+def _waits(due: Sequence[Due]) -> list[str]:
+    people: dict[tuple[str, int], list[str]] = {}
+    for one in due:
+        people.setdefault((one.gate, one.since_ns), []).append(one.person)
+    return [
+        f"{gate} waits since {moment(since_ns)} for {' or '.join(dict.fromkeys(names))}"
+        for (gate, since_ns), names in people.items()
+    ]
 
 
 def _headline(name: str, datasets: int, runs: list[Run], targets: int) -> str:
