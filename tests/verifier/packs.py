@@ -1,5 +1,6 @@
 """Packs taken apart and put together again, as somebody would who wants to deceive."""
 
+import base64
 import hashlib
 import json
 import zipfile
@@ -40,8 +41,6 @@ def indexed(files: Mapping[str, bytes]) -> dict[str, bytes]:
 
 def of_kind(files: Mapping[str, bytes], kind: str) -> list[str]:
     """Paths of the statements of a kind, in the order of their names."""
-    import base64
-
     found = []
     for path, data in sorted(files.items()):
         if path.startswith("statements/"):

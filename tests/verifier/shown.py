@@ -4,9 +4,12 @@ from dataclasses import dataclass, replace
 from types import ModuleType
 
 from andon.attest import envelope as envelopes
+from andon.attest.trust_json import fingerprint
 from andon.gates.said import Said
 from andon.gates.serving import Admission, decision_statement, read_decision
+from andon.kernel.armour import wrap
 from andon.kernel.digest import hex_of
+from andon.ledger.entry import Entry, leaf_bytes
 from tests.gates.world import DOMAIN, FACTORY, TARGET, World
 
 
@@ -19,6 +22,20 @@ class Shown:
     index: dict
     pinned: str
 
+    def void(self) -> set[str]:
+        """Whose sign-offs count no more, because a compromised key made them and no witness saw them before."""
+        checks = self.verify.Checks()
+        trust = self.verify.read_trust(self.files, self.pinned, checks)
+        ledger = self.verify.read_ledger(self.files, self.index, trust, checks)
+        said = self.verify.read_statements(self.files, ledger, trust, checks)
+        keys = [
+            key
+            for one in said
+            if one.is_void
+            for key in self.verify.read_envelope(self.files[one.path], self.verify.STATEMENT_TYPE).signers(trust.keys)
+        ]
+        return {trust.owners[key][0]["name"] for key in keys}
+
     def problems(self) -> dict[str, str]:
         """What does not hold, by the kind and place of the statement, or by file."""
         verify, checks = self.verify, self.verify.Checks()
@@ -27,13 +44,16 @@ class Shown:
             return dict(checks.problems)
         ledger = verify.read_ledger(self.files, self.index, trust, checks)
         said = verify.read_statements(self.files, ledger, trust, checks)
-        judge, names = verify.Judge(said, trust), {one.path: f"{one.kind} {one.index}" for one in said}
+        judge, names = (
+            verify.Judge([one for one in said if not one.is_void], trust),
+            {one.path: f"{one.kind} {one.index}" for one in said},
+        )
         release = verify.read_release(self.files, self.index, checks)
         for one in judge.of("gate-verdict"):
             checks.reading(one.path, judge.check_verdict, one)
         for one in judge.of("admission"):
-            root = trust.version(one.values["root_version"])
-            checks.reading(one.path, verify.Admitting(one, release, judge, root).check)
+            root, witnesses = trust.version(one.values["root_version"]), ledger.witnessed.get(one.index, {})
+            checks.reading(one.path, verify.Admitting(one, release, judge, root, witnesses).check)
         return {names.get(path, path): text for path, text in checks.problems}
 
 
@@ -44,9 +64,10 @@ def shown(verify: ModuleType, world: World) -> Shown:
     for entry, sealed in record.everything(head.size):
         name = hex_of(entry.statement)
         files[f"statements/{name}.dsse.json"] = sealed.envelope
-        files[f"proofs/{name}.tlog-proof"] = record.ledger.prove(entry.index).encode()
+        files[f"proofs/{name}.tlog-proof"] = with_leaf(entry, record.ledger.prove(entry.index)).encode()
     files["ledger/leaves.ndjson"] = b"".join(leaf + b"\n" for _, leaf in record.ledger.rows.leaves(0, head.size))
-    files[f"ledger/checkpoint-{head.size:012d}.txt"] = world.database.checkpoints.at(head.size).encode()
+    for size in range(1, head.size + 1):
+        files[f"ledger/checkpoint-{size:012d}.txt"] = world.database.checkpoints.at(size).encode()
     for number, envelope in enumerate(record.roots.envelopes(), start=1):
         files[f"trust/{number:06d}.dsse.json"] = envelopes.to_json(envelope)
     keeping, release = world.keeper.keeping, world.made.release
@@ -58,6 +79,12 @@ def shown(verify: ModuleType, world: World) -> Shown:
         files["declaration.json"] = world.blobs.read(str(manifest.facts["declaration"]))
     ledger = {"origin": head.origin, "size": head.size, "root": head.root.hex(), "time_ns": "0"}
     return Shown(verify, files, {"release": release, "ledger": ledger}, record.fingerprint)
+
+
+def with_leaf(entry: Entry, proof: str) -> str:
+    """A proof as packs have it, with its entry."""
+    head, _, rest = proof.partition("\n")
+    return f"{head}\nextra {wrap(leaf_bytes(entry))}\n{rest}"
 
 
 def forge_admission(world: World, like: Said | None = None) -> str:
@@ -73,7 +100,7 @@ def forge_admission(world: World, like: Said | None = None) -> str:
         release=world.made.release,
         model=world.made.model,
         relied=tuple(one.digest for one in said),
-        root=world.record.fingerprint,
+        root=fingerprint(root),
         root_version=root.version,
         tier="T0",
         publish=None,  # type: ignore[arg-type]  # a forger writes what they like

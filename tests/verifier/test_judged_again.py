@@ -4,14 +4,16 @@ from dataclasses import replace
 
 import pytest
 
+from andon.adapters.keys import load_signer
 from andon.attest.statement import Statement, Subject
-from andon.attest.trust_root import Demand, Waivable
+from andon.attest.trust_root import Demand, RoleInterval, Waivable
 from andon.contracts.evidence import Measurement
 from andon.contracts.policy import Criterion, Policy
 from andon.gates.serving import Revocation, decision_statement
 from andon.gates.verdict import verdict_statement
 from andon.gates.waiver import waiver_statement
-from tests.gates.world import DAY_NS, DOMAIN, FACTORY, GOOD_AUC, RELEASE, moments_in
+from andon.ledger.cosignature import cosign
+from tests.gates.world import DAY_NS, DOMAIN, FACTORY, GOOD_AUC, RELEASE, SINCE_NS, moments_in, principal
 from tests.verifier.shown import forge_admission, shown
 
 TWO = Policy("model:late", "ops", (Criterion("auc", "ge", 0.7, side="lower"), Criterion("brier", "le", 0.2)))
@@ -252,12 +254,57 @@ def test_an_annulled_failure_is_not_final(verify, at):
     assert shown(verify, world).problems() == {}
 
 
+def witnessed(world, name, now_ns):
+    """The newest head under a witness's cosignature of a moment."""
+    head = world.record.ledger.head()
+    note = world.database.checkpoints.at(head.size)
+    with world.database.units.begin() as unit:
+        line = cosign(note, name, load_signer(world.home.key(name)), now_ns)
+        world.database.checkpoints.cosign(unit, head.size, line)
+
+
+def test_what_a_compromised_key_signed_stands_only_where_a_witness_saw_it_before(verify, at):
+    world = at("bound")
+    witness = principal(world.home, "tower", "service", RoleInterval("witness", SINCE_NS))
+    world.next_root(principals=(*world.root.principals, witness))
+    world.build_approved()
+    witnessed(world, "tower", world.clock.now_ns())
+    world.approve("cy")
+    world.clock.now += 1_000_000_000
+    since = world.clock.now_ns()
+    people = tuple(
+        replace(one, keys=tuple(replace(key, state="compromised", since_ns=since) for key in one.keys))
+        if one.name in ("bo", "cy")
+        else one
+        for one in world.root.principals
+    )
+    world.next_root(principals=people)
+    assert shown(verify, world).void() == {"cy"}
+    assert shown(verify, world).problems() == {}
+
+
+def test_an_admission_without_the_witnesses_that_its_target_asks_for_is_found(verify, at):
+    world = at("approved")
+    witness = principal(world.home, "tower", "service", RoleInterval("witness", SINCE_NS))
+    world.next_root(principals=(*world.root.principals, witness))
+    world.govern(witnesses=1)
+    forge_admission(world)
+    assert "witnesses" in str(shown(verify, world).problems())
+    witnessed(world, "tower", world.clock.now_ns())
+    forge_admission(world)
+    assert len(shown(verify, world).problems()) == 1
+
+
+def test_an_admission_at_a_lower_tier_than_its_target_asks_for_is_found(verify, at):
+    world = at("approved")
+    world.govern(tier="T1")
+    forge_admission(world)
+    assert "T1" in str(shown(verify, world).problems())
+
+
 def test_a_sign_off_that_is_none_is_named_with_its_proof(verify, at):
     world = at("admitted")
     with world.database.units.begin() as unit:
         sealed = world.seal(Statement((Subject("x", "sha256:" + "1" * 64),), "andon/signoff/v1", {}), "bo")
         digest = world.record.add(unit, sealed)
-    assert set(shown(verify, world).problems()) == {
-        f"statements/{digest[7:]}.dsse.json",
-        f"proofs/{digest[7:]}.tlog-proof",
-    }
+    assert set(shown(verify, world).problems()) == {f"statements/{digest[7:]}.dsse.json"}

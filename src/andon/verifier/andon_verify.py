@@ -556,11 +556,22 @@ def _read_head(data: bytes, size: int, ledger: Ledger, roots: dict[int, bytes], 
         if unwrap(root) != ledger.root:
             raise WrongError("its root is not the one in the index")
         ledger.note = note
-    known = {
-        who["name"]: key for key_id, (who, _) in trust.owners.items() if (key := trust.services("witness").get(key_id))
-    }
-    times = {name: cosigned_ns(text, lines, key) for name, key in known.items()}
-    ledger.witnessed[size] = {name: at for name, at in times.items() if at is not None}
+    ledger.witnessed[size] = _witnesses(text, lines, trust)
+
+
+def _witnesses(text: str, lines: list[tuple[str, bytes, bytes]], trust: Trust) -> dict[str, int]:
+    """The witnesses of the trust root that cosigned a head, each with the first time at which its word counted."""
+    found: dict[str, int] = {}
+    for key_id, (who, key) in trust.owners.items():
+        at_ns = cosigned_ns(text, lines, trust.keys[key_id], who["name"]) if key["state"] != "compromised" else None
+        if (
+            at_ns is not None
+            and who["kind"] == "service"
+            and is_good(key, at_ns, None)
+            and holds(who, "witness", at_ns)
+        ):
+            found[who["name"]] = min(at_ns, found.get(who["name"], at_ns))
+    return found
 
 
 # ---- statements -----------------------------------------------------------------------------------------------------
@@ -568,7 +579,7 @@ def _read_head(data: bytes, size: int, ledger: Ledger, roots: dict[int, bytes], 
 
 @dataclass(frozen=True)
 class Said:
-    """A signed statement in its place in the ledger."""
+    """A signed statement in its place in the ledger; void if a compromised key made it and no witness saw it before."""
 
     path: str
     digest: Digest
@@ -578,6 +589,7 @@ class Said:
     subjects: tuple[tuple[str, Digest], ...]
     values: Object
     principals: tuple[Object, ...]
+    is_void: bool = False
 
     @property
     def about(self) -> frozenset[Digest]:
@@ -599,9 +611,8 @@ def read_statements(files: dict[str, bytes], ledger: Ledger, trust: Trust, check
     found: list[Said] = []
     for path in sorted(path for path in files if path.startswith("statements/")):
         checks.reading(path, _add_statement, found, path, files, ledger, trust, checks)
-    digests = {one.digest for one in found}
     for path in files:
-        if path.startswith("proofs/") and f"sha256:{path[7:71]}" not in digests:
+        if path.startswith("proofs/") and f"statements/{path[7:71]}.dsse.json" not in files:
             checks.wrong(path, "it proves no statement of this pack")
     return sorted(found, key=lambda one: one.index)
 
@@ -637,8 +648,11 @@ def _read_statement(path: str, files: dict[str, bytes], ledger: Ledger, trust: T
         subjects=tuple((one["name"], f"sha256:{one['digest']['sha256']}") for one in value["subject"]),
         values=value["predicate"],
         principals=tuple(trust.behind(keys, place.time_ns, ledger.witnessed_ns(place.index))),
+        is_void=all(trust.owners[one][1]["state"] == "compromised" for one in keys),
     )
-    _check_author(said, trust)
+    said = replace(said, is_void=said.is_void and not said.principals)
+    if not said.is_void:
+        _check_author(said, trust)
     return said
 
 
@@ -651,11 +665,11 @@ def _place(proof: bytes | None, digest: Digest, kind: str, ledger: Ledger, path:
     if not blank or lines.pop(0) != "c2sp.org/tlog-proof@v1" or note != ledger.note:
         checks.wrong(path, "it is not a proof under the head of this pack")
         raise WrongError(f"{path} does not prove where it stands")
-    extra = lines.pop(0) if lines[0].startswith("extra ") else ""
+    leaf = unwrap(lines.pop(0).removeprefix("extra "))
     index = int(lines.pop(0).removeprefix("index "))
-    leaf = ledger.entries[index].leaf if ledger.entries else unwrap(extra.removeprefix("extra "))
     match = LEAF.fullmatch(leaf)
-    if match is None or (int(match[1]), match[3].decode()) != (index, digest):
+    is_same = not ledger.entries or ledger.entries[index].leaf == leaf
+    if not is_same or match is None or (int(match[1]), match[3].decode()) != (index, digest):
         raise WrongError("the ledger names other bytes at its place")
     if f"andon/{match[2].decode()}/v1" != kind:
         raise WrongError(f"a {kind} entered as {match[2].decode()}")
@@ -671,10 +685,18 @@ def _check_author(said: Said, trust: Trust) -> None:
         raise WrongError(f"no gatekeeper signed this {said.kind}")
     if said.kind in BY_PEOPLE and said.person() is None:
         raise WrongError(f"not one person whose key counts signed this {said.kind}")
+    if said.kind == "recovery" and not any(_is_quorum(said, one) for one in trust.versions):
+        raise WrongError("no quorum of those who sign the trust root signed this recovery")
     if not said.principals:
         raise WrongError("none of the keys that signed it counted then")
     if (said.values.get("domain"), said.values.get("factory")) != (root["domain"], root["factory"]):
         raise WrongError("it is of another factory or trust domain")
+
+
+def _is_quorum(said: Said, root: Object) -> bool:
+    owners = {owners_of(root)[key_id][0]["name"] for key_id in root["root_keys"]}
+    found: int = root["quorum"]
+    return len({who["name"] for who in said.principals} & owners) >= found
 
 
 # ---- verdicts: values against policy, and people ---------------------------------------------------------------------
@@ -1031,6 +1053,7 @@ class Admitting:
     release: Release
     judge: Judge
     root: Object
+    witnesses: Collection[str] = ()
 
     @property
     def floor(self) -> Object:
@@ -1052,6 +1075,12 @@ class Admitting:
             raise WrongError("it admits the release to another target than it was bound for")
         if self.at_ns >= int(self.root["expires_ns"]):
             raise WrongError("the trust root had expired")
+        if values["root"] != sha256(canonical(self.root)):
+            raise WrongError("it was admitted under another trust root than those in this pack")
+        if values.get("tier", "T0") < self.floor.get("tier", "T0"):
+            raise WrongError(f"its target needs tier {self.floor['tier']}, and it was admitted at {values['tier']}")
+        if len(self.witnesses) < self.floor.get("witnesses", 0):
+            raise WrongError(f"its target needs {self.floor['witnesses']} witnesses before: {sorted(self.witnesses)}")
         missing = [digest for digest in values["relied"] if digest not in self.judge.by_digest]
         if missing:
             raise WrongError(f"it relies on {missing[0]}, which is not in this pack")
@@ -1311,18 +1340,17 @@ def check_pack(data: bytes, asked: Asked) -> tuple[Checks, Object]:
 
 def _check_rest(files: dict[str, bytes], index: Object, trust: Trust, ledger: Ledger, checks: Checks) -> None:
     said = read_statements(files, ledger, trust, checks)
-    judge = Judge(said, trust)
-    for one in said:
-        if one.kind == "gate-verdict":
-            checks.reading(one.path, judge.check_verdict, one)
+    judge = Judge([one for one in said if not one.is_void], trust)
+    for one in judge.of("gate-verdict"):
+        checks.reading(one.path, judge.check_verdict, one)
     release = read_release(files, index, checks)
     admissions: list[Said] = []
     if release is not None and release.declaration:
         check_objects(files, release, checks)
         admissions = [one for one in judge.of("admission") if one.values["release"] == release.digest]
         for one in admissions:
-            root = trust.version(one.values["root_version"])
-            checks.reading(one.path, Admitting(one, release, judge, root).check)
+            root, witnesses = trust.version(one.values["root_version"]), ledger.witnessed.get(one.index, {})
+            checks.reading(one.path, Admitting(one, release, judge, root, witnesses).check)
     check_derived(files, index, said, checks)
     _sum_up(index, ledger, said, admissions, release, checks)
 
@@ -1340,6 +1368,9 @@ def _sum_up(
     kinds = [one.kind for one in said]
     counts = ", ".join(f"{kinds.count(kind)} {kind}" for kind in sorted(set(kinds)))
     checks.held.append(f"{len(said)} statements in their places in the ledger, signed by who may: {counts}")
+    void = sum(one.is_void for one in said)
+    if void:
+        checks.held.append(f"{void} of them are void: their keys were compromised, and no witness saw them before")
     failed = sum(one.kind == "gate-verdict" and one.values["outcome"] != "PASSED" for one in said)
     checks.held.append(f"verdicts judged again from their values, policies and people; {failed} of them failed")
     checks.held.append(f"{len(release.manifests) if release else 0} artefacts, none missing between them")

@@ -12,6 +12,7 @@ from andon.contracts.model import Environment, Package
 from andon.contracts.release import ReleaseFacts
 from andon.gates.chain import release_facts
 from andon.gates.said import Said, read_said
+from andon.kernel.armour import wrap
 from andon.kernel.digest import Digest
 from andon.kernel.errors import AndonError, InputError, IntegrityError
 from andon.kernel.signing import Verifier
@@ -92,13 +93,14 @@ class Gathered:
         return self.record.environment if self.record else None
 
 
-def gather(opened: Opened, release: Digest, *, whole: bool) -> Gathered:
+def gather(opened: Opened, release: Digest, *, whole: bool, most_leaves: int = MOST_LEAVES) -> Gathered:
     """Read everything about a release.
 
     Args:
         opened: The factory.
         release: The release.
         whole: Whether every statement of the ledger is wanted, and not only those that belong to the release.
+        most_leaves: Of a longer ledger the leaves are left out.
 
     Raises:
         InputError: Nothing was ever decided, or an artefact is not recorded.
@@ -125,7 +127,7 @@ def gather(opened: Opened, release: Digest, *, whole: bool) -> Gathered:
         roots=tuple(record.roots.envelopes()),
         head=head,
         heads={**_cosigned(opened, chosen, head.size), head.size: note},
-        leaves=tuple(map(leaf_bytes, entries)) if head.size <= MOST_LEAVES else (),
+        leaves=tuple(map(leaf_bytes, entries)) if head.size <= most_leaves else (),
         last_ns=entries[-1].time_ns,
         sealed=sealed,
         manifests=manifests,
@@ -187,20 +189,39 @@ def _sealed(opened: Opened, entry: Entry, note: str, size: int, verifiers: Mappi
     envelope = opened.gatekeeper.keeping.record.statements.get(entry.statement).envelope
     path = at_once(lambda node: inclusion(entry.index, size, node), opened.ledger.rows.nodes_at)
     said = read_said(envelope, entry, verifiers)
-    return Sealed(entry, envelope, said, write_proof(Proof(entry.index, tuple(path), note)))
+    return Sealed(entry, envelope, said, _with_leaf(entry, write_proof(Proof(entry.index, tuple(path), note))))
+
+
+def _with_leaf(entry: Entry, proof: str) -> str:
+    """The proof with its entry in the line that the format leaves free: the proof alone does not say when."""
+    head, _, rest = proof.partition("\n")
+    return f"{head}\nextra {wrap(leaf_bytes(entry))}\n{rest}"
 
 
 def _cosigned(opened: Opened, chosen: Collection[int], size: int) -> dict[int, str]:
-    """For each of some entries, the first cosigned head that it is under: it says by when a witness had seen it."""
+    """For each of some entries, the head before it and the first one after it that witnesses cosigned.
+
+    The one before says what a target asked of witnesses when something was admitted; the one after, by when a witness
+    had seen an entry.
+    """
     waiting = sorted(chosen)
     found: dict[int, str] = {}
     for at, note in opened.database.checkpoints.cosigned(0):
-        if not waiting or at > size:
+        if at > size:
             break
-        if waiting[0] < at:
+        if (at in chosen or (waiting and waiting[0] < at)) and _is_ours(opened, note):
             found[at] = note
             waiting = [index for index in waiting if index >= at]
     return found
+
+
+def _is_ours(opened: Opened, note: str) -> bool:
+    """Whether a key of the ledger that still counts signed a head; of a compromised one nothing does."""
+    try:
+        verify(note, opened.ledger.origin, opened.ledger.verifiers.values())
+    except IntegrityError:
+        return False
+    return True
 
 
 def _training(manifests: Mapping[Digest, Manifest], model: Digest) -> Manifest | None:
