@@ -169,8 +169,11 @@ def _records(settings: Settings, clock: Clock) -> Iterator[Check]:
 def _ledger(settings: Settings, database: Database, clock: Clock) -> Iterator[Check]:
     home, root = HomeFolder(settings.home), current_root(settings)
     ledger = _open_ledger(settings, database, root, clock)
-    size = ledger.head().size
     remembered = home.load(ledger.origin)
+    if not remembered and not ledger.rows.size():
+        yield Check("warn", "ledger", "no entries yet", "Run the line: andon run")
+        return
+    size = ledger.head().size
     if remembered and remembered.size > size:
         yield Check(
             "bad",
