@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from andon.attest.statement import GATE_VERDICT, REVOCATION
+from andon.attest.statement import GATE_VERDICT, REVOCATION, WAIVER
 from andon.attest.trust_root import Floor, TrustRoot, floor_of
 from andon.contracts.policy import Finding, Outcome, Policy, SignOffRule
 from andon.gates.annulment import standing
@@ -137,6 +137,8 @@ def found_again(
         only: The only waivers that may be relied on; `None` for any.
     """
     weighed = weigh(verdict.policy, with_looks(verdict.evidence, verdict.looks), verdict.champion)
+    if all(one.statement.predicate_type != WAIVER for one in said):
+        return weighed
     findings, _ = waive(weighed, verdict.question(), said, root, excluded=verdict.excluded, now_ns=now_ns, only=only)
     return findings
 
@@ -213,20 +215,18 @@ def _verdict_of(said: Said) -> Verdict:
     try:
         if said.statement.predicate_type != GATE_VERDICT:
             raise refuse("gates.not-a-verdict", "This is no verdict.", said.digest, said.statement.predicate_type)
-        return read_verdict(said.statement)
+        return said.read_as(read_verdict)
     except InputError as error:
         raise refuse("gates.not-a-verdict", "This is no verdict.", said.digest, str(error)) from error
 
 
 def _check_outcome(verdict: Verdict, findings: tuple[Finding, ...], before: Sequence[Said], root: TrustRoot) -> None:
     relied = [one for one in before if one.statement.predicate_type == REVOCATION or one.digest in verdict.signoffs]
-    counts = count_people(
-        rules_for(verdict.policy, findings),
-        verdict.question(),
-        relied,
-        root,
-        excluded=verdict.excluded,
-        now_ns=verdict.time_ns,
+    rules = rules_for(verdict.policy, findings)
+    counts = (
+        count_people(rules, verdict.question(), relied, root, excluded=verdict.excluded, now_ns=verdict.time_ns)
+        if rules
+        else ()
     )
     said_now = "FAILED" if verdict.stands else decide(findings, counts)
     if said_now == "PASSED" and verdict.outcome == "PASSED":

@@ -10,7 +10,7 @@ from andon.attest.succession import verify_versions
 from andon.attest.trust_root import LOG_ROLE, TrustRoot, uncompromised_verifiers_of, verifiers_of
 from andon.attest.witness_keys import witness_keys
 from andon.gates.ports import Sealed, Statements, TrustRoots
-from andon.gates.said import Said, kind_of, read_said, read_statement
+from andon.gates.said import Said, entered, kind_of, read_said, read_statement, signed
 from andon.kernel.digest import Digest
 from andon.kernel.errors import ConflictError, IntegrityError
 from andon.kernel.signing import PublicKey, Signer, Verifier
@@ -206,9 +206,9 @@ class Record:
         verifiers, seen = self.verifiers(root), self._witness_of(root)
         found: list[Said] = []
         for entry, sealed in self.everything(size):
-            statement = read_statement(envelopes.from_json(sealed.envelope))
+            envelope, statement = entered(sealed.envelope, entry)
             if entry.kind in kinds or not wanted.isdisjoint(subject.digest for subject in statement.subjects):
-                found.append(seen(read_said(sealed.envelope, entry, verifiers)))
+                found.append(seen(signed(envelope, statement, entry, verifiers)))
         return found
 
     def check_size(self, unit: Unit, size: int) -> None:

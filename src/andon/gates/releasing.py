@@ -1,5 +1,6 @@
 """Binds, admits, rolls back and revokes releases: one signed statement each, and what follows from it."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from andon.attest.statement import ADMISSION, DELEGATION, RELEASE, REVOCATION, ROLLBACK, WAIVER
@@ -88,7 +89,7 @@ def admit_release(keeping: Keeping, release: Digest, target: str) -> Receipt:
     facts = release_facts(chain.manifests[release])
     serving, ref = keeping.serving(decisions, root, facts.model_name, target)
     if serving == release:
-        return _receipt(keeping, root, decisions, release, target)
+        return _receipt(keeping, root, decisions, release, target, chain.manifests)
     proven = admit(chain, replace(world, serving=serving))
     with keeping.units.begin() as unit:
         keeping.record.check_size(unit, report.size)
@@ -96,7 +97,7 @@ def admit_release(keeping: Keeping, release: Digest, target: str) -> Receipt:
     keeping.remember(root)
     if floor.witnesses:  # the admission too must be seen by others, before any server is shown it
         check_witnessed(keeping.record.witnessed(keeping.units, root), floor.witnesses, keeping.clock.now_ns())
-    return _receipt(keeping, root, keeping.decisions(root), release, target)
+    return _receipt(keeping, root, keeping.decisions(root), release, target, chain.manifests)
 
 
 def roll_back(keeping: Keeping, *, target: str, to: Digest, by: str, reason: str) -> Receipt:
@@ -132,7 +133,7 @@ def roll_back(keeping: Keeping, *, target: str, to: Digest, by: str, reason: str
             )
             _move(keeping, unit, rollback, ref)
     keeping.remember(root)
-    return _receipt(keeping, root, keeping.decisions(root), to, target)
+    return _receipt(keeping, root, keeping.decisions(root), to, target, keeping.lineage_of(to))
 
 
 def revoke(keeping: Keeping, *, digest: Digest, by: str, reason: str) -> Digest:
@@ -271,7 +272,14 @@ def _admitted(decisions: list[Said], root: TrustRoot, release: Digest, target: s
     return found[0]
 
 
-def _receipt(keeping: Keeping, root: TrustRoot, decisions: list[Said], release: Digest, target: str) -> Receipt:
+def _receipt(
+    keeping: Keeping,
+    root: TrustRoot,
+    decisions: list[Said],
+    release: Digest,
+    target: str,
+    manifests: Mapping[Digest, Manifest],
+) -> Receipt:
     """The receipt of an admitted release, with its bundle made anew from the records."""
     admitted = _admitted(decisions, root, release, target)
     admission = read_decision(Admission, admitted, root)
@@ -283,7 +291,7 @@ def _receipt(keeping: Keeping, root: TrustRoot, decisions: list[Said], release: 
     entries = {digest: record.ledger.entry(one.index) for digest, one in sealed.items()}
     bundle = make_bundle(
         release,
-        keeping.lineage_of(release),
+        manifests,
         [one.envelope for one in sealed.values()],
         {digest: (entry, record.ledger.prove(entry.index)) for digest, entry in entries.items()},
         record.roots.envelopes(),

@@ -1,7 +1,8 @@
 """A signed statement in its place in the ledger: read again from its bytes, never from what was noted beside it."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar, cast
 
 from andon.attest import envelope as envelopes
 from andon.attest.statement import PAYLOAD_TYPE, Statement, from_bytes
@@ -10,6 +11,8 @@ from andon.kernel.digest import Digest, of_bytes
 from andon.kernel.errors import IntegrityError
 from andon.kernel.signing import Verifier
 from andon.ledger.entry import Entry
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,17 @@ class Said:
     index: int
     logged_ns: int
     witnessed_ns: int | None = None
+    _read: dict[object, object] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def read_as(self, reader: Callable[[Statement], T]) -> T:
+        """What a reader makes of the statement; a statement never changes, so it is asked once.
+
+        Raises:
+            AndonError: What the reader raises.
+        """
+        if reader not in self._read:
+            self._read[reader] = reader(self.statement)
+        return cast("T", self._read[reader])
 
     @property
     def subjects(self) -> tuple[Digest, ...]:
@@ -58,12 +72,27 @@ def read_said(data: bytes, entry: Entry, verifiers: Mapping[str, Verifier]) -> S
         IntegrityError: The entry names other bytes or another kind (`gates.statement-damaged`), or the bytes are
             malformed.
     """
+    return signed(*entered(data, entry), entry, verifiers)
+
+
+def entered(data: bytes, entry: Entry) -> tuple[envelopes.Envelope, Statement]:
+    """The envelope that a ledger entry names, and the statement in it, before anybody asks who signed it.
+
+    Raises:
+        IntegrityError: The entry names other bytes or another kind (`gates.statement-damaged`), or the bytes are
+            malformed.
+    """
     if of_bytes(data) != entry.statement:
         raise _damaged(entry, f"{of_bytes(data)} in place of {entry.statement}")
     envelope = envelopes.from_json(data)
     statement = read_statement(envelope)
     if kind_of(statement.predicate_type) != entry.kind:
         raise _damaged(entry, f"a {kind_of(statement.predicate_type)} entered as {entry.kind}")
+    return envelope, statement
+
+
+def signed(envelope: envelopes.Envelope, statement: Statement, entry: Entry, verifiers: Mapping[str, Verifier]) -> Said:
+    """What `entered` gave, with the keys whose signature is valid."""
     return Said(entry.statement, statement, envelopes.signers_of(envelope, verifiers), entry.index, entry.time_ns)
 
 
