@@ -34,6 +34,8 @@ def add(
     person: Annotated[str, typer.Argument(help="A name, such as grace.")],
     role: Annotated[list[str], typer.Option(help="A role, such as operations; may be given again.")],
     public: Annotated[str, typer.Option(help="Their public key, as andon key new prints it.")] = "",
+    owner: As = "",
+    own_key: KeyUri = "",
     folder: Folder = HERE,
     as_json: AsJson = False,
 ) -> None:
@@ -42,8 +44,12 @@ def add(
     with reported(output):
         from andon.wiring.calls.people import name_person
 
-        named = name_person(folder, person, role, public)
-        output.say(f"{person} may sign as {', '.join(role)} (trust root version {named.version}).")
+        named = name_person(folder, person, role, public, owner=owner, key_uri=own_key)
+        if named.missing:
+            output.say(f"Version {named.version}, which names {person}, is proposed; {named.missing}.", style="yellow")
+            output.say("Next: andon policy sign")
+        else:
+            output.say(f"{person} may sign as {', '.join(role)} (trust root version {named.version}).")
         where = f"The key is in {named.key}; on this tier it lies beside the others."
         output.say(where if named.key else "Their private key is theirs, elsewhere.", style="dim")
         output.result(named.to_json())

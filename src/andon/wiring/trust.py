@@ -1,7 +1,5 @@
 """Keys and trust root of a factory: made once, read and verified by everybody who relies on them."""
 
-from collections.abc import Sequence
-from dataclasses import replace
 from typing import Final
 
 from andon.adapters.keys import generate_key, load_signer, verifier
@@ -11,7 +9,6 @@ from andon.attest.trust_json import fingerprint
 from andon.attest.trust_root import (
     GATE_ROLE,
     LOG_ROLE,
-    SERVICE_ROLES,
     Floor,
     KeyState,
     Principal,
@@ -19,8 +16,6 @@ from andon.attest.trust_root import (
     TrustRoot,
 )
 from andon.kernel.clock import SECOND_NS, iso
-from andon.kernel.errors import InputError, UsageError
-from andon.kernel.signing import PublicKey
 from andon.wiring.settings import Settings
 
 GATEKEEPER: Final = "gatekeeper"
@@ -84,62 +79,3 @@ def ending(root: TrustRoot, now_ns: int) -> str:
     if days <= 0:
         return f"The trust root expired {iso(root.expires_ns)}: nothing moves forward. {_RENEW}"
     return f"The trust root expires in {days:.0f} days. {_RENEW}" if days < SOON_DAYS else ""
-
-
-def add_person(
-    settings: Settings, name: str, roles: Sequence[str], now_ns: int, *, public: PublicKey | None = None
-) -> TrustRoot:
-    """Name a person, with roles, in a new version of the trust root, which the owner signs.
-
-    Args:
-        settings: Of the factory.
-        name: What they are called from now on.
-        roles: What they may sign as; roles of services are refused.
-        now_ns: From when on.
-        public: Their key, where its private half is elsewhere; else one is made here.
-
-    Raises:
-        UsageError: The person is there already, or the roles or the name are none that people have.
-        InputError: The owner's key is not on this machine.
-    """
-    root = current_root(settings)
-    if any(principal.name == name for principal in root.principals):
-        raise UsageError(
-            "key.person-exists", f"{name} is in the trust root already.", found=name, fix="Use another name."
-        )
-    if not roles or SERVICE_ROLES & set(roles):
-        raise UsageError(
-            "key.no-role",
-            "A person needs a role, and not one of the services'.",
-            found=", ".join(roles) or "no role",
-            fix="Name one: andon key add grace --role operations",
-        )
-    if not name.isidentifier():
-        raise UsageError("key.not-a-name", "This is not a name.", found=repr(name), fix="Use letters, digits and _.")
-    home = HomeFolder(settings.home)
-    signers = [load_signer(home.key(owner)) for owner in _owners(root) if home.key(owner).exists()]
-    if len(signers) < root.quorum:
-        raise InputError(
-            "key.no-owner",
-            "Only the owners can name further people, and their keys are not here.",
-            place=str(home.keys),
-            found=f"{len(signers)} of {root.quorum} owners' keys",
-            fix=f"Ask {' or '.join(_owners(root))}; where several must sign: andon policy show --toml, then propose.",
-        )
-    person = Principal(
-        name,
-        "person",
-        (KeyState(public or generate_key(home.key(name)), "active", now_ns),),
-        tuple(RoleInterval(role, now_ns) for role in roles),
-    )
-    grown = replace(root, version=root.version + 1, principals=(*root.principals, person))
-    FolderRoots(settings.trust).add(grown.version, seal_root(grown, signers))
-    return grown
-
-
-def _owners(root: TrustRoot) -> list[str]:
-    return [
-        principal.name
-        for principal in root.principals
-        if any(key.public.key_id in root.root_keys for key in principal.keys)
-    ]

@@ -19,6 +19,7 @@ from andon.kernel.errors import AndonError
 from andon.ledger.memory import Remembered
 from andon.wiring.answer import answer_call
 from andon.wiring.calls.key_ends import end_key
+from andon.wiring.calls.naming import name_in_policy
 from andon.wiring.calls.policy import (
     pin_policy,
     policy_diff,
@@ -280,6 +281,26 @@ def test_versions_that_were_taken_away_are_missed(two_owners):
     assert policy_of(two_owners.folder).root.version == 3
     (two_owners.settings.trust / "root-000003.json").unlink()
     assert refused(policy_of, two_owners.folder) == "policy.rolled-back"
+
+
+def test_who_names_a_person_signs_alone_even_where_the_other_owners_keys_lie(two_owners, monkeypatch):
+    """Both keys are on this machine; andon signs with that of who acts, and the other must act too."""
+    put, public = name_in_policy(two_owners.folder, "grace", ["operations"], None)
+    assert not put.standing.is_in_force
+    assert [one.signed for one in put.standing.quorums] == [("ada",), ("ada",)]
+    assert all(one.name != "grace" for one in two_owners.root.principals)
+    assert two_owners.sign("ben").standing.is_in_force
+    assert two_owners.signer("grace").public == public
+    for name, roles, code in (
+        ("grace", ["risk"], "key.person-exists"),
+        ("hugo", [], "key.no-role"),
+        ("hugo", ["witness"], "key.no-role"),
+        ("hu go", ["risk"], "key.not-a-name"),
+    ):
+        assert refused(name_in_policy, two_owners.folder, name, roles, None) == code
+    monkeypatch.setenv("ANDON_AS", "grace")
+    assert refused(name_in_policy, Place(two_owners.folder).folder, "hugo", ["risk"], None) == "key.no-owner"
+    assert not two_owners.home.key("hugo").exists()
 
 
 def test_a_key_ends_at_once_where_one_owner_is_enough_and_with_all_signatures_where_not(place):

@@ -6,14 +6,14 @@ from pathlib import Path
 
 from andon.adapters.trust_folder import HomeFolder
 from andon.kernel.canonical import Json
-from andon.kernel.clock import SystemClock
 from andon.kernel.signing import key_line, read_key_line
 from andon.wiring.calls.approving import waiting_question
 from andon.wiring.calls.drafts import Signed
 from andon.wiring.calls.handing_in import sign_here
+from andon.wiring.calls.naming import name_in_policy
 from andon.wiring.settings import load_settings
 from andon.wiring.signing import make_key, own_key_file
-from andon.wiring.trust import add_person, current_root
+from andon.wiring.trust import current_root
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,15 +23,17 @@ class Named:
     Attributes:
         key: Where their key was made; empty where its private half is elsewhere.
         public: The public half, as people pass it on.
+        missing: Whose signatures the version that names them still needs, in words; empty when it is in force.
     """
 
     version: int
     key: str
     public: str
+    missing: str
 
     def to_json(self) -> dict[str, Json]:
         """The person for programs."""
-        return {"root_version": self.version, "key": self.key, "public": self.public}
+        return {"root_version": self.version, "key": self.key, "public": self.public, "missing": self.missing}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,18 +80,27 @@ def make_own_key(person: str, uri: str = "") -> OwnKey:
     return OwnKey(person, where, key_line(make_key(where)))
 
 
-def name_person(folder: Path, person: str, roles: Sequence[str], public: str = "") -> Named:
+def name_person(
+    folder: Path, person: str, roles: Sequence[str], public: str = "", *, owner: str = "", key_uri: str = ""
+) -> Named:
     """Name a person in the trust root, by the public half of their key; without one, a key is made here.
 
+    Args:
+        folder: The factory's folder.
+        person: What they are called from now on.
+        roles: What they may sign as.
+        public: The public half of their key, as `andon key new` prints it.
+        owner: Who names them; by default who acts.
+        key_uri: Where the owner's key is; by default their key file.
+
     Raises:
-        AndonError: They are there already, that is no public key, or the owner's key is not here.
+        AndonError: They are there already, that is no public key, or who acts is no owner.
     """
-    settings = load_settings(folder)
     given = read_key_line(public) if public else None
-    root = add_person(settings, person, roles, SystemClock().now_ns(), public=given)
-    named = next(principal for principal in root.principals if principal.name == person)
-    key = "" if given else str(HomeFolder(settings.home).key(person))
-    return Named(root.version, key, key_line(named.keys[0].public))
+    put, key = name_in_policy(folder, person, roles, given, person=owner, key_uri=key_uri)
+    made = "" if given else str(HomeFolder(load_settings(folder).home).key(person))
+    missing = "" if put.standing.is_in_force else put.standing.quorums[0].text()
+    return Named(put.standing.version, made, key_line(key), missing)
 
 
 def people_of(folder: Path) -> People:
