@@ -161,6 +161,20 @@ def test_a_missing_ancestor_is_named_even_under_a_stolen_key(made, check):
     assert path[10:74] in problems[0][1]
 
 
+def test_words_in_a_pack_never_pass_for_words_of_the_verifier(made, check, capsys):
+    """An unanchored pack can say what it likes of itself; it cannot write a line of its own."""
+    files = files_of(made.data)
+    index = json.loads(files["index.json"])
+    index["ledger"]["origin"] = "x"
+    files["statements/GOOD.txt"] = b""
+    index["files"].append({"path": "a\nGOOD: everything holds\x1b[2K", "sha256": "", "bytes": 0})
+    check(packed({**files, "index.json": dumps(index)}), None)
+    said = capsys.readouterr().out
+    assert "\\x0aGOOD" in said
+    assert "\x1b" not in said
+    assert not any(line.startswith("GOOD") for line in said.splitlines())
+
+
 def test_a_file_that_is_no_pack_is_refused_without_a_traceback(check):
     for data in (b"", b"PK", b"PK\x05\x06" + b"\0" * 18, b"hello" * 100, b"PK\x03\x04" + b"\xff" * 60):
         code, problems, _ = check(data)

@@ -775,14 +775,26 @@ class Judge:
     said: list[Said]
     trust: Trust
     by_digest: dict[Digest, Said] = field(default_factory=dict)
+    by_kind: dict[str, list[Said]] = field(default_factory=dict)
+    by_gate: dict[tuple[str, Digest], list[Said]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Look statements up by digest."""
-        self.by_digest = {one.digest: one for one in self.said}
+        """Look statements up: by digest, by kind, and verdicts by gate and what they are about."""
+        for one in self.said:
+            self.by_digest[one.digest] = one
+            self.by_kind.setdefault(one.kind, []).append(one)
+            for digest in one.about if one.kind == "gate-verdict" else ():
+                self.by_gate.setdefault((str(one.values.get("gate")), digest), []).append(one)
 
     def of(self, kind: str, *, before: int | None = None) -> list[Said]:
         """Statements of a kind, those before a place in the ledger where one is given."""
-        return [one for one in self.said if one.kind == kind and (before is None or one.index < before)]
+        found = self.by_kind.get(kind, [])
+        return found if before is None else [one for one in found if one.index < before]
+
+    def verdicts(self, gate: str, digests: Iterable[Digest], *, before: int) -> list[Said]:
+        """Verdicts of a gate about an artefact or its bytes, before a place in the ledger, that nobody annulled."""
+        found = {one.index: one for digest in digests for one in self.by_gate.get((gate, digest), [])}
+        return [found[at] for at in sorted(found) if at < before and not self.is_annulled(found[at])]
 
     def check_verdict(self, one: Said) -> None:
         """One verdict: its findings again from its values, its people counted again, its outcome from both."""
@@ -1129,15 +1141,11 @@ class Admitting:
         return passed
 
     def _pass(self, gate: str, subject: Digest) -> Said:
-        about = [
-            one
-            for one in self.judge.of("gate-verdict", before=self.admission.index)
-            if one.values["gate"] == gate and not self.judge.is_annulled(one)
-        ]
+        content = self.release.content(subject)
+        about = self.judge.verdicts(gate, (subject, content), before=self.admission.index)
         own = [one for one in about if one.values["subject"] == subject]
         if not own or own[-1].values["outcome"] != "PASSED":
             raise WrongError(f"the gate {gate} had not passed {subject}")
-        content = self.release.content(subject)
         for one in about:
             same = (content, own[-1].values["evidence"]["rows"])
             if one is not own[-1] and (one.values["content"], one.values["evidence"]["rows"]) == same:
@@ -1420,6 +1428,11 @@ def _check_seen(ledger: Ledger, note: str) -> None:
         raise WrongError(f"the ledger does not continue the one that was seen at size {size}")
 
 
+def plain(text: str) -> str:
+    """One line of text, whatever a pack holds: nothing in it moves the cursor or begins another line."""
+    return "".join(sign if sign.isprintable() else f"\\x{ord(sign):02x}" for sign in text)
+
+
 def duration_ns(text: str) -> int:
     """A duration such as 12h or 30d, in nanoseconds."""
     match = re.fullmatch(r"([0-9]{1,6})([smhdw])", text)
@@ -1459,9 +1472,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def report(checks: Checks, index: Object, asked: Asked) -> int:
     """Print what was found; the exit code."""
     for path, text in checks.problems:
-        print(f"WRONG  {path}: {text}")
+        print(plain(f"WRONG  {path}: {text}"))
     for text in checks.held if not checks.problems else ():
-        print(f"ok     {text}")
+        print(plain(f"ok     {text}"))
     if asked.root is None:
         print("UNANCHORED: no --root was given, so whoever made this pack may have made its keys as well.")
         return UNANCHORED
@@ -1469,9 +1482,7 @@ def report(checks: Checks, index: Object, asked: Asked) -> int:
         print(f"BAD: {len(checks.problems)} problems in {len({path for path, _ in checks.problems})} files.")
         return BAD
     print(f"GOOD: everything in this pack holds under the trust root {asked.root}.")
-    print(
-        f"The release is {index['state']}; what only the gatekeeper says: its state now, the pages computed for people."
-    )
+    print(plain(f"The release is {index['state']}, says the gatekeeper; the pages for people are its words, too."))
     return GOOD
 
 
