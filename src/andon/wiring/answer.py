@@ -24,6 +24,7 @@ from andon.wiring.calls.looking import logs_of, status_of
 from andon.wiring.calls.models import model_of, models_of, report_of
 from andon.wiring.calls.monitoring import report_live
 from andon.wiring.calls.people import people_of
+from andon.wiring.calls.recovering import hand_in_recovery, propose_recovery
 from andon.wiring.calls.releases import release_of, releases_of
 from andon.wiring.calls.reminding import remind
 from andon.wiring.calls.revoking import revoke
@@ -50,6 +51,7 @@ PUBLIC: Final[Mapping[str, Callable[..., object]]] = {
             model_of,
             models_of,
             people_of,
+            propose_recovery,
             propose_root,
             quarantine_of,
             release_of,
@@ -65,6 +67,7 @@ PUBLIC: Final[Mapping[str, Callable[..., object]]] = {
             verdicts_of,
             waiting_question,
             hand_in,
+            hand_in_recovery,
             propose_waiver,
             waivers_of,
             propose_annulment,
@@ -81,7 +84,13 @@ PUBLIC: Final[Mapping[str, Callable[..., object]]] = {
 PERSON: Final = "person"
 
 
-def answer_call(request: Json, folder: Path, person: str, tell: Callable[[str], None]) -> Json:
+def answer_call(
+    request: Json,
+    folder: Path,
+    person: str,
+    tell: Callable[[str], None],
+    calls: Mapping[str, Callable[..., object]] = PUBLIC,
+) -> Json:
     """Answer one request about the factory of a folder, on behalf of a person.
 
     Args:
@@ -89,6 +98,7 @@ def answer_call(request: Json, folder: Path, person: str, tell: Callable[[str], 
         folder: The gatekeeper's folder.
         person: Who asks, by the word of the kernel; a request that names somebody else is refused.
         tell: Takes progress.
+        calls: Those that are answered, by name.
 
     Raises:
         AndonError: The request is none that may be made, or what the call refuses.
@@ -96,7 +106,7 @@ def answer_call(request: Json, folder: Path, person: str, tell: Callable[[str], 
     if not isinstance(request, Mapping) or set(request) != {"call", "arguments"}:
         raise malformed(repr(request))
     name, given = request["call"], request["arguments"]
-    call = PUBLIC.get(name) if isinstance(name, str) else None
+    call = calls.get(name) if isinstance(name, str) else None
     if call is None:
         raise RefusedError(
             "gatekeeper.unknown-call",
