@@ -2,17 +2,20 @@
 
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from andon.adapters.keys import generate_key, load_signer
 from andon.adapters.trust_folder import FolderRoots
-from andon.attest.statement import REVOCATION, Statement, Subject
+from andon.attest.envelope import to_json
+from andon.attest.statement import REVOCATION, Statement, Subject, from_bytes, seal
 from andon.attest.succession import seal_root
 from andon.attest.trust_root import KeyState, Principal, RoleInterval
 from andon.kernel.digest import of_bytes
 from andon.kernel.errors import IntegrityError, RefusedError, UsageError
-from andon.wiring.calls.recovering import read_recoveries, recover_ledger
+from andon.wiring.calls.recovering import hand_in_recovery, propose_recovery, read_recoveries
+from andon.wiring.calls.sign_recovery import recover_ledger
 from andon.wiring.calls.witness import know_log, recover_witness, seen_by
 from andon.wiring.calls.witnessed import standing_of
 from andon.wiring.factory import open_factory
@@ -150,6 +153,34 @@ def test_where_two_must_sign_one_alone_recovers_nothing(founded):
     decide(founded.folder, "d")
 
 
+def test_signatures_made_elsewhere_are_handed_in_one_after_another(founded):
+    """No key of a person comes to where the factory is; a word of the text changed, and it is another recovery."""
+    second_owner(founded.folder)
+    state = founded.folder / ".andon"
+    decide(founded.folder, "a", "b")
+    shutil.copytree(state, founded.folder / "backup")
+    decide(founded.folder, "c")
+    shutil.rmtree(state)
+    shutil.move(founded.folder / "backup", state)
+    keys = load_settings(founded.folder).home / "keys"
+
+    def signed(text, name):
+        envelope = seal(from_bytes(text.encode()), load_signer(keys / f"{name}.pem"))
+        return to_json(envelope).decode()
+
+    text = propose_recovery(founded.folder, "the disk died").statement
+    with pytest.raises(RefusedError, match=r"recovery\.not-an-owner"):
+        hand_in_recovery(founded.folder, signed(text, "gatekeeper"))
+    assert hand_in_recovery(founded.folder, signed(text, "ada")).missing == 1
+    assert propose_recovery(founded.folder, "").statement == text
+    for changed in (text.replace("died", "lied"), text.replace('"size":"3"', '"size":"4"')):
+        assert changed != text
+        with pytest.raises(RefusedError, match=r"recovery\.(another-waits|of-another)"):
+            hand_in_recovery(founded.folder, signed(changed, "bo"))
+    assert hand_in_recovery(founded.folder, signed(text, "bo")).missing == 0
+    decide(founded.folder, "d")
+
+
 def test_a_recovery_that_nobody_signed_is_named_by_the_audit(restored):
     """Whoever holds the gate's key can enter a recovery; it counts for nothing, and the audit says so."""
     from andon.attest.recovery import RecoveryClaim, recovery_statement
@@ -210,9 +241,9 @@ def test_a_witness_goes_back_only_by_its_operators_decision(founded, tmp_path):
     assert "witness-ahead" in standing_of(founded.folder).rows[0][2]
     decide(founded.folder, "e", "f")
     assert "witness.inconsistent" in standing_of(founded.folder).rows[0][2]
-    recover_witness(own, found.file, sink)
+    recover_witness(own, Path(found.file), sink)
     with pytest.raises(RefusedError, match=r"witness\.not-recovered"):
-        recover_witness(own, found.file, None)
+        recover_witness(own, Path(found.file), None)
     assert "inconsistent" not in standing_of(founded.folder).rows[0][2]
     assert [one.refusal for one in cosign(own, sink)] == [None]
     assert [one.size for one in seen_by(own)] == [size_of(founded.folder)]

@@ -42,10 +42,18 @@ def recover(
     """Let a ledger that was restored from a backup go on: sign that what it lost is given up, and why."""
     output = Output(as_json)
     with reported(output):
-        from andon.wiring.calls.recovering import recover_ledger
+        from andon.wiring.calls.sign_recovery import recover_ledger
 
-        found = recover_ledger(folder, reason=reason, person=person, key_uri=key)
-        output.say(f"Entries {found.resumed} to {found.lost - 1} are given up; signed by {', '.join(found.people)}.")
+        found = recover_ledger(
+            folder,
+            reason=reason,
+            person=person,
+            key_uri=key,
+            show=lambda text: output.say(
+                f"To sign: entries {text.resumed} to {text.lost - 1} are given up, because: {text.reason}"
+            ),
+        )
+        output.say(f"Signed by {', '.join(found.people)}.")
         if found.missing:
             output.say(f"{found.missing} more must sign: andon audit recover --as NAME")
         else:

@@ -1,16 +1,16 @@
 """After a restored backup: people sign what was lost, and the ledger goes on from what the backup holds."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from andon.adapters.keys import verifier
 from andon.adapters.trust_folder import replace_file
 from andon.attest import envelope as envelopes
-from andon.attest.envelope import Envelope, with_signature
+from andon.attest.envelope import Envelope
 from andon.attest.recovery import RecoveryClaim, check_recovery, recovery_statement, signers_of_recovery
-from andon.attest.statement import RECOVERY, seal
+from andon.attest.statement import RECOVERY, to_bytes
 from andon.attest.trust_root import TrustRoot
 from andon.gates.audit import Line
 from andon.kernel.canonical import Json
@@ -21,7 +21,6 @@ from andon.ledger.memory import Remembered, accept_recovered
 from andon.ledger.merkle import at_once, root_at
 from andon.ledger.recovery import Recovery
 from andon.wiring.factory import Opened, open_factory
-from andon.wiring.signing import person_signer
 
 _PART: Final = "recovery"
 
@@ -42,7 +41,7 @@ class Recovered:
     resumed: int
     people: tuple[str, ...]
     missing: int
-    file: Path
+    file: str
 
     def to_json(self) -> dict[str, Json]:
         """The recovery for programs."""
@@ -51,45 +50,70 @@ class Recovered:
             "resumed": self.resumed,
             "people": list(self.people),
             "missing": self.missing,
-            "file": str(self.file),
+            "file": self.file,
         }
 
 
-def recover_ledger(folder: Path, *, reason: str, person: str = "", key_uri: str = "") -> Recovered:
-    """Sign that a restored ledger goes on without what it lost; with the last signature it does.
+@dataclass(frozen=True, slots=True)
+class RecoveryText:
+    """A recovery to sign: the canonical bytes as text, and what they say."""
 
-    The first person says why and signs; where the trust root asks for more people, each further one signs the same.
+    statement: str
+    lost: int
+    resumed: int
+    reason: str
+
+
+def propose_recovery(folder: Path, reason: str) -> RecoveryText:
+    """What people would sign so that a restored ledger goes on; the very same text for each, once one has signed.
 
     Args:
         folder: The factory's folder.
         reason: Why; only the first person gives one.
-        person: Who signs; empty for who is acting.
-        key_uri: Their key, where it is not their file on this machine.
 
     Raises:
         UsageError: A reason is missing (`recovery.no-reason`), or nothing was lost (`recovery.nothing-lost`).
-        RefusedError: The person may not sign a trust root, or what is here is not what others signed for.
+        RefusedError: What others signed is not about this ledger as it is now.
         IntegrityError: The restored ledger does not hold by itself.
     """
     with open_factory(folder) as opened:
         root = opened.gatekeeper.keeping.record.root()
-        who = person or opened.settings.person
         remembered = _remembered(opened)
-        pending = _file(opened)
-        drafted = envelopes.from_json(pending.read_bytes()) if pending.exists() else None
-        if drafted is None:
+        pending = _pending(opened)
+        if pending is None:
             claim = _draft(opened, root, remembered, reason)
-            signed = seal(recovery_statement(claim), person_signer(opened.settings, who, key_uri))
         else:
-            claim, people = signers_of_recovery(drafted, root, verifier)
+            claim, _ = signers_of_recovery(pending, root, verifier)
             _check_still_true(opened, claim.recovery, remembered)
-            signer = person_signer(opened.settings, who, key_uri)
-            signed = drafted if who in people else with_signature(drafted, signer)
-        _, people = signers_of_recovery(signed, root, verifier)
-        if who not in people:
-            raise _not_an_owner(who, root)
-        replace_file(pending, envelopes.to_json(signed))
-        return _finish(opened, root, signed, claim, pending)
+    sizes = claim.recovery.lost.size, claim.recovery.resumed.size
+    return RecoveryText(to_bytes(recovery_statement(claim)).decode(), *sizes, claim.reason)
+
+
+def hand_in_recovery(folder: Path, envelope: str) -> Recovered:
+    """Take what an owner signed; with the last signature the ledger goes on.
+
+    Args:
+        folder: The factory's folder.
+        envelope: The signed recovery, as canonical text.
+
+    Raises:
+        RefusedError: None of the signatures is by somebody who may sign the trust root (`recovery.not-an-owner`), or
+            it is not about this ledger, or not what others signed.
+        IntegrityError: It is malformed.
+    """
+    with open_factory(folder) as opened:
+        root = opened.gatekeeper.keeping.record.root()
+        signed = envelopes.from_json(envelope.strip().encode())
+        try:
+            claim, _ = signers_of_recovery(signed, root, verifier)
+        except IntegrityError as error:
+            if error.code == "attest.unsigned":
+                raise _not_an_owner(error.found, root) from error
+            raise
+        _check_still_true(opened, claim.recovery, _remembered(opened))
+        together = _together(opened, signed)
+        replace_file(_file(opened), envelopes.to_json(together))
+        return _finish(opened, root, together, claim)
 
 
 def read_recoveries(opened: Opened) -> list[Line]:
@@ -97,13 +121,39 @@ def read_recoveries(opened: Opened) -> list[Line]:
     return [line for sealed in opened.database.statements.of_type(RECOVERY) for line in _read(opened, sealed.index)]
 
 
-def _finish(opened: Opened, root: TrustRoot, signed: Envelope, claim: RecoveryClaim, pending: Path) -> Recovered:
+def _pending(opened: Opened) -> Envelope | None:
+    """What others signed so far."""
+    path = _file(opened)
+    return envelopes.from_json(path.read_bytes()) if path.exists() else None
+
+
+def _together(opened: Opened, signed: Envelope) -> Envelope:
+    """The recovery with the signatures that it had and those that come, each key once."""
+    pending = _pending(opened)
+    if pending is None:
+        return signed
+    if (pending.payload_type, pending.payload) != (signed.payload_type, signed.payload):
+        raise RefusedError(
+            "recovery.another-waits",
+            "Another recovery waits for signatures.",
+            place=str(_file(opened)),
+            found="other bytes than those signed here",
+            fix="Sign that one: andon audit recover; or remove the file and begin again.",
+        )
+    had = {one.key_id for one in pending.signatures}
+    return replace(
+        pending, signatures=(*pending.signatures, *(one for one in signed.signatures if one.key_id not in had))
+    )
+
+
+def _finish(opened: Opened, root: TrustRoot, signed: Envelope, claim: RecoveryClaim) -> Recovered:
     """Enter the recovery into the ledger and the memory, when enough people signed it."""
+    pending = _file(opened)
     lost, resumed = claim.recovery.lost.size, claim.recovery.resumed.size
     _, people = signers_of_recovery(signed, root, verifier)
     missing = max(root.quorum - len(people), 0)
     if missing:
-        return Recovered(lost, resumed, tuple(sorted(people)), missing, pending)
+        return Recovered(lost, resumed, tuple(sorted(people)), missing, str(pending))
     record = opened.gatekeeper.keeping.record
     if opened.ledger.rows.size() == resumed:
         with opened.database.units.begin() as unit:
@@ -116,7 +166,7 @@ def _finish(opened: Opened, root: TrustRoot, signed: Envelope, claim: RecoveryCl
     opened.home.save(accept_recovered(remembered, seen, proof, claim.recovery))
     done = pending.with_name(f"recovered-{resumed}-of-{lost}.json")
     pending.replace(done)
-    return Recovered(lost, resumed, tuple(sorted(people)), 0, done)
+    return Recovered(lost, resumed, tuple(sorted(people)), 0, str(done))
 
 
 def _draft(opened: Opened, root: TrustRoot, remembered: Remembered, reason: str) -> RecoveryClaim:
