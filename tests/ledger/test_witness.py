@@ -12,9 +12,9 @@ from andon.kernel.clock import SECOND_NS
 from andon.kernel.digest import of_bytes
 from andon.kernel.errors import InputError, IntegrityError, RefusedError
 from andon.ledger.checkpoint import parse, sign
-from andon.ledger.cosignature import WitnessKey, cosign
+from andon.ledger.cosignature import WitnessKey, cosign, count_witnesses
 from andon.ledger.merkle import EMPTY_ROOT
-from andon.ledger.proof import parse_proof
+from andon.ledger.proof import parse_proof, verify_proof
 from andon.ledger.witness import Shown, WitnessConflictError, accept, parse_request, write_request
 from andon.ledger.witnessing import Witnessed, check_clock, check_witnessed
 
@@ -187,6 +187,18 @@ def test_a_cosigned_head_is_what_is_kept_and_what_proofs_carry(ledger, unit, wit
     again = asked.witnessed(Units(), keys)
     assert (again.head.size, witness.seen.size) == (12, 12)
     assert asked.verify_whole(asked.verifiers, None).is_sound
+
+
+def test_what_was_witnessed_is_proved_by_the_cosigned_head_and_the_rest_by_the_newest(ledger, unit, witness, keys):
+    """A rollback while the witness is away adds entries that nobody saw; what was admitted before stays provable."""
+    asked = replace(ledger, witnesses=(witness,))
+    asked.witnessed(Units(), keys)
+    grown(asked, unit, 12)
+    for index in range(12):
+        text = asked.prove(index)
+        head = verify_proof(text, asked.entry(index), asked.origin, asked.verifiers.values())
+        assert head.size == (9 if index < 9 else 12)
+        assert list(count_witnesses(parse_proof(text).checkpoint, keys)) == (["w1"] if index < 9 else [])
 
 
 def test_a_head_asked_for_again_keeps_its_first_time_and_tells_the_time_now(ledger, witness, keys):

@@ -152,14 +152,18 @@ class Ledger:
         return None
 
     def prove(self, index: int) -> str:
-        """The text of a `.tlog-proof` file: that entry `index` is under the newest signed head, with its cosignatures.
+        """The text of a `.tlog-proof` file: that entry `index` is under a signed head, with its cosignatures.
+
+        It is the newest head that witnesses cosigned, where one has the entry under it, else the newest head: what was
+        witnessed once stays provable while the witnesses are away.
 
         Raises:
             InputError: Nothing was ever appended.
             UsageError: There is no such entry.
             IntegrityError: The head is not rightly signed, or a node is missing.
         """
-        note = self._newest()
+        cosigned = self.checkpoints.last_cosigned()
+        note = (self.checkpoints.at(cosigned) if cosigned > index else None) or self._newest()
         size = verify(note, self.origin, self.verifiers.values()).size
         return write_proof(
             Proof(index, tuple(at_once(lambda node: inclusion(index, size, node), self.rows.nodes_at)), note)
