@@ -1,11 +1,13 @@
-"""The main job on real flights, as a user's own session at the command line: `make demo`.
+"""The main job on real flights, as a session of two people at the command line: `make demo`.
 
-Everything below is done with the command `andon` and plain HTTP. The state is kept in `build/demo`, so a second run
-finds what was made before; remove that folder to begin anew.
+Ada builds the model; grace is of operations and answers for what is served. Everything below is done with the command
+`andon`, with plain HTTP, and with the one file that checks evidence packs. The state is kept in `build/demo`, so a
+second run finds what was made before; remove that folder to begin anew.
 """
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -28,11 +30,15 @@ from flights_source import read
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent / "build" / "demo"
 FACTORY = ROOT / "flights"
+FLOOR, WAIVER = ROOT / "floor.toml", ROOT / "waiver.json"
+PACK, VERIFIER = ROOT / "evidence.zip", ROOT / "andon_verify.py"
 SERVE = FACTORY / ".andon" / "serve" / "local"
 ANDON = Path(sys.executable).parent / "andon"
 TRAINED_AS_OF = "2013-07-01"
 LIVE_UNTIL = "2013-07-08"
 QUESTIONS = 300
+DEMANDED_BRIER = 0.185  # by operations; the factory's own gate asks for 0.20
+WAIVED_S = 2
 WAITS_FOR_PEOPLE = 3
 REFUSED = 4
 BOLD, DIM, RED, GREEN, PLAIN = (
@@ -66,15 +72,24 @@ def environment(person: str) -> dict[str, str]:
     return {**os.environ, "ANDON_HOME": str(ROOT / "home"), "ANDON_AS": person, "COLUMNS": "110"}
 
 
-def andon(*words: str, person: str = "ada", expect: int = 0, quiet: bool = False) -> str:
-    """Run one command, show it and what it says, and insist on its exit code."""
+def andon(*words: str, person: str = "ada", expect: int = 0, quiet: bool = False, only: str = "") -> str:
+    """Run one command, show it and what it says, and insist on its exit code.
+
+    Args:
+        words: What follows `andon` on the command line.
+        person: Who runs it.
+        expect: The exit code.
+        quiet: Whether to show nothing of what it says.
+        only: Show only the lines in which this is found.
+    """
     print(f"{DIM}{person}${PLAIN} andon {' '.join(words)}", flush=True)
     done = subprocess.run(
         [ANDON, *words], cwd=FACTORY, env=environment(person), capture_output=True, text=True, check=False
     )
     said = done.stderr + done.stdout
     if not quiet or done.returncode != expect:
-        print("".join(f"  {line}\n" for line in said.splitlines()), end="", flush=True)
+        lines = [line for line in said.splitlines() if done.returncode != expect or re.search(only, line)]
+        print("".join(f"  {line}\n" for line in lines), end="", flush=True)
     if done.returncode != expect:
         raise DemoError(f"andon {' '.join(words)}: exit code {done.returncode}, not {expect}")
     return said
@@ -181,15 +196,55 @@ class Traffic:
             thread.join()
 
 
-def found() -> None:
-    headline("1. A factory: code, settings, keys outside its folder, and a second person who may sign")
+def found() -> bool:
+    """Make the factory, unless an earlier run did; whether it is new."""
+    headline("1. A factory, two people: ada builds the model, grace is of operations; neither can go on alone")
     if (FACTORY / "andon.toml").exists():
+        write_factory()
         print(f"  {FACTORY} is there from an earlier run: finished stages will be reused.")
-        return
+        return False
     FACTORY.mkdir(parents=True)
     write_factory()
     andon("init", "flights")
     andon("key", "add", "grace", "--role", "operations")
+    return True
+
+
+def raise_the_floor() -> None:
+    """Have both people sign what the target demands, whatever a factory asks of itself."""
+    headline("2. Operations demand more of what is served than the factory asks of itself; both sign it")
+    lines = andon("policy", "show", "--toml", quiet=True).splitlines()
+    grace = lines[lines.index('name = "grace"') + 3].split('"')[1]
+    changed = {
+        "quorum = 1": "quorum = 2",
+        "root_keys = [": f'root_keys = [\n  "{grace}",',
+        'owner = "ada"': 'owner = "grace"',
+        "criteria = []": (
+            f'criteria = [\n  {{ gate = "model:late", metric = "brier", at_most = {DEMANDED_BRIER} }},\n]'
+        ),
+        "waivable = []": (
+            'waivable = [\n  { gate = "model:late", metric = "brier", role = "operations", longest = "1d" },\n]'
+        ),
+    }
+    FLOOR.write_text("".join(f"{changed.get(line, line)}\n" for line in lines))
+    andon("policy", "propose", str(FLOOR), only="stricter|weaker|came|proposed")
+    andon("policy", "sign", only="missing")
+    andon("policy", "sign", person="grace", only="in force")
+    andon("check", only="floor|^local")
+
+
+def refuse_a_small_model() -> None:
+    """A model that is good enough for the factory and not for the floor; and a waiver that comes too late."""
+    headline("3. A quick small model is good enough for the factory's own gate, and not for the floor")
+    write_factory(leaves="4", rounds="30")
+    run_line(expect=REFUSED)
+    print(f"  {DIM}grace would let it pass for {WAIVED_S} seconds, under her own name; she signs too late.{PLAIN}")
+    words = ("--metric", "brier", "--until", f"{WAIVED_S}s", "--reason", "a holiday needs a model")
+    andon("waiver", "propose", "model:late", *words, "--out", str(WAIVER), quiet=True)
+    time.sleep(WAIVED_S)
+    andon("waiver", "sign", str(WAIVER), person="grace", expect=REFUSED, only="waiver-refused|expired|fix:")
+    write_factory()
+    facts.note("a model below the floor", "refused at the model gate, and the waiver for it because it had expired")
 
 
 def release(which: str) -> str:
@@ -201,8 +256,12 @@ def release(which: str) -> str:
     return serving()
 
 
-def run_line() -> int:
-    """`andon run`, shown while it works; gives its exit code: 0, or 3 where it waits for people."""
+def run_line(*, expect: int | None = None) -> int:
+    """`andon run`, shown while it works; gives its exit code: 0, or 3 where it waits for people.
+
+    Args:
+        expect: Which one it must be; `None` for either of those.
+    """
     print(f"{DIM}ada${PLAIN} andon run --as-of {TRAINED_AS_OF}", flush=True)
     running = subprocess.Popen(
         [ANDON, "run", "--as-of", TRAINED_AS_OF],
@@ -214,7 +273,7 @@ def run_line() -> int:
     )
     for line in running.stdout or ():
         print(f"  {line}", end="", flush=True)
-    if running.wait() not in (0, WAITS_FOR_PEOPLE):
+    if running.wait() not in ((0, WAITS_FOR_PEOPLE) if expect is None else (expect,)):
         raise DemoError(f"andon run: exit code {running.returncode}")
     return running.returncode
 
@@ -226,7 +285,7 @@ def serving() -> str:
 
 
 def replay(url: str, flights: list[dict[str, str]]) -> str:
-    headline(f"4. {len(flights)} later flights over HTTP, each as of two hours before it left")
+    headline(f"6. {len(flights)} later flights over HTTP, each as of two hours before it left")
     began = time.monotonic()
     answers = [ask(url, flight) for flight in flights]
     seconds = time.monotonic() - began
@@ -240,18 +299,8 @@ def replay(url: str, flights: list[dict[str, str]]) -> str:
     return str(answers[0]["id"])
 
 
-def refuse_a_bad_candidate() -> None:
-    headline("6. A broken candidate (one tree of two leaves) is stopped at a gate")
-    write_factory(leaves="2", rounds="1")
-    before = serving()
-    andon("run", "--as-of", TRAINED_AS_OF, expect=REFUSED)
-    if serving() != before:
-        raise DemoError("the target serves the refused candidate")
-    facts.note("the broken candidate", "refused by a gate; the target still serves the release before")
-
-
 def roll_back(url: str, flights: list[dict[str, str]], first: str, second: str) -> None:
-    headline("8. Back to the first release, under traffic")
+    headline("9. Back to the first release, under traffic")
     with Traffic(url, flights) as traffic:
         time.sleep(1)
         said = asked_as_json("rollback", "--reason", "the demo shows it")
@@ -302,39 +351,65 @@ def ask_refusing_server() -> str:
     raise DemoError("the server answered with a damaged model")
 
 
+def hand_over_the_evidence(release: str) -> None:
+    """Export what was said about a release, and have it checked by a program that knows nothing of this factory."""
+    headline("12. The evidence for somebody who trusts neither ada nor andon: one file, checked by another one")
+    for path in (PACK, VERIFIER):
+        path.unlink(missing_ok=True)
+    andon("export", "evidence", release, "--out", str(PACK))
+    andon("export", "verifier", "--out", str(VERIFIER), quiet=True)
+    pinned = str(asked_as_json("policy", "history")[-1]["fingerprint"])
+    began = time.monotonic()
+    verified(PACK, pinned, expect=0)
+    facts.note("evidence pack", f"{PACK.stat().st_size / 1e6:.1f} MB, verified in {time.monotonic() - began:.1f} s")
+    data = bytearray(PACK.read_bytes())
+    data[len(data) // 2] ^= 1
+    changed = PACK.with_name("evidence-changed.zip")
+    changed.write_bytes(data)
+    print(f"  {DIM}And with one byte of it changed:{PLAIN}")
+    verified(changed, pinned, expect=1)
+
+
+def verified(pack: Path, pinned: str, *, expect: int) -> None:
+    """Run the verifier, shut off from everything that is installed here but what it needs."""
+    print(f"{DIM}auditor${PLAIN} python {VERIFIER.name} {pack.name} --root {pinned[:19]}...", flush=True)
+    command = [sys.executable, "-I", str(VERIFIER), str(pack), "--root", pinned]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    print("".join(f"  {line}\n" for line in (done.stdout + done.stderr).splitlines()), end="", flush=True)
+    if done.returncode != expect:
+        raise DemoError(f"the verifier ended with {done.returncode}, not {expect}")
+
+
 def main() -> None:
     print(
         f"{BOLD}andon: from raw flights to a traced prediction{PLAIN}, real flights of New York, January to June 2013"
     )
-    found()
-    write_factory()
-    headline("2. Rows in, data gates, features, training gate, model gate, sign-off, release gate, admission")
+    if found():
+        raise_the_floor()
+        refuse_a_small_model()
+    headline("4. The real model: all gates, the sign-off of somebody else, admission")
     first = release("first release")
-    rows = asked_as_json("data", "list")
-    note_rows(rows)
-    headline("3. Serve it, and publish the week after: what features see from now on")
+    note_rows(asked_as_json("data", "list"))
+    headline("5. Serve it, and publish the week after: what features see from now on")
     with server() as url:
         andon("run", "schedule", "departures", "arrivals", "weather", "--as-of", LIVE_UNTIL, quiet=True)
         flights = later_flights()
         prediction = replay(url, flights)
-        headline("5. Their labels have come: live against what was promised")
+        headline("7. Their labels have come: live against what was promised")
         time.sleep(1.5)  # the prediction log closes a batch once a second
         andon("monitor", "report", "--to", str(ROOT / "live.html"))
-        refuse_a_bad_candidate()
-        headline(
-            "7. A second good version (smaller trees) goes through the same gates, and is promoted under the server"
-        )
+        headline("8. A second version (smaller trees) goes through the same gates, and is promoted under the server")
         write_factory(leaves="15")
         second = release("second release")
         roll_back(url, flights, first, second)
         write_factory()
-        headline("9. Where one prediction comes from")
+        headline("10. Where one prediction comes from, and whether everything is as it was recorded")
         andon("lineage", prediction)
-    headline("10. The audit: every entry, every signature, every verdict's values, every object in use")
     began = time.monotonic()
     andon("audit", "verify")
     facts.note("audit", f"clean, {time.monotonic() - began:.1f} s")
     refuse_a_flipped_byte(first)
+    hand_over_the_evidence(first)
     summary(first, second)
 
 
