@@ -30,6 +30,8 @@ ALONE = "checks.target_healthy]"
 WITH_PEOPLE = 'checks.target_healthy, SignOff("operations", people=1, within="5d")]'
 WINDOWS = ((80, ("orders",)), (60, ("orders", "outcomes")), (40, ("orders", "outcomes")))  # days before the end
 WAITS_FOR_PEOPLE = 3
+WARM_ROUNDS = 10
+DATABASE = Path(".andon") / "control.db"
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,8 @@ class Admitted:
     """A factory whose release was admitted just now, and how long that and its parts took, in milliseconds.
 
     Attributes:
-        admit_ms: The admission.
+        cold_ms: The first admission of a process, as that of a command is.
+        warm_ms: The least of some more by the same gatekeeper, as one that serves others makes them.
         hash_ms: sha256 of the model's bytes.
         proofs_ms: As many ed25519 checks as the admission rests on statements.
         entries: How long the ledger is.
@@ -71,21 +74,19 @@ class Admitted:
 
     plant: Plant
     receipt: Receipt
-    admit_ms: float
+    cold_ms: float
+    warm_ms: float
     hash_ms: float
     proofs_ms: float
     entries: int
 
 
 def main() -> None:
-    """Take a release to its admission, copy the factory, and admit it once in each copy."""
+    """Take a release to its admission, and admit it again and again, with the records put back each time."""
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         plant = approved(place / "first")
-        least = min(
-            (admitted(plant.copied_to(place / f"admit-{number}")) for number in range(ROUNDS)),
-            key=lambda one: one.admit_ms,
-        )
+        least = admitted(plant.copied_to(place / "second"), plant)
         commit_ms = least_ms(lambda: commit_once(place / "floor.db"))
         loads = [loaded_ms(least) for _ in range(ROUNDS)]
         released_again(least.plant)
@@ -94,7 +95,7 @@ def main() -> None:
     floor_is = f"{STATEMENTS} ed25519 checks and sha256 of the model's bytes."
     commit_is = "One commit of SQLite that waits for the disk."
     tell(
-        admission_result(least, commit_ms),
+        *admission_results(least, commit_ms),
         against("bundle_load", "ms", min(loads), least.proofs_ms + least.hash_ms, floor_is, note="No database."),
         against("rollback_flip", "ms", flipped, commit_ms, commit_is, note="The next request is answered so."),
         against("rollback_record", "ms", recorded, commit_ms, commit_is, note="After the flip."),
@@ -119,12 +120,16 @@ def approved(place: Path) -> Plant:
         return replace(plant, release=str(run.facts["release"]))
 
 
-def admitted(plant: Plant) -> Admitted:
-    """Admit the release of a factory that is just opened."""
+def admitted(plant: Plant, before: Plant) -> Admitted:
+    """Admit the release of a factory that is just opened, and again with its records as they were before."""
     with plant.opened() as opened:
-        begun = time.perf_counter_ns()
-        receipt = opened.gatekeeper.admit(plant.release, TARGET)
-        taken = (time.perf_counter_ns() - begun) / 1e6
+        taken = []
+        for number in range(WARM_ROUNDS + 1):
+            if number:
+                put_back(plant, before)
+            begun = time.perf_counter_ns()
+            receipt = opened.gatekeeper.admit(plant.release, TARGET)
+            taken.append((time.perf_counter_ns() - begun) / 1e6)
         manifests, record = opened.database.manifests, opened.gatekeeper.keeping.record
         (model,) = [item.digest for item in manifests.get(plant.release).inputs if item.role == "model"]
         objects = [opened.blobs.read(item.sha256) for item in manifests.get(model).content]
@@ -135,23 +140,34 @@ def admitted(plant: Plant) -> Admitted:
         return Admitted(
             plant=plant,
             receipt=receipt,
-            admit_ms=taken,
+            cold_ms=taken[0],
+            warm_ms=min(taken[1:]),
             hash_ms=least_ms(lambda: [of_bytes(data) for data in objects]),
             proofs_ms=least_ms(checks(opened.gate_key)),
             entries=said.index + 1,
         )
 
 
-def admission_result(least: Admitted, commit_ms: float) -> Result:
-    """The admission against what it cannot do without."""
-    return against(
-        f"admission_{STATEMENTS}_statements",
-        "ms",
-        least.admit_ms,
-        least.proofs_ms + least.hash_ms + commit_ms,
-        f"{STATEMENTS} ed25519 checks, sha256 of the model's bytes, one commit that waits for the disk.",
-        at_most=round(10 + least.hash_ms, 1),
-        note=f"Wall time over {least.entries} ledger entries; the budget is 10 ms and what hashing takes.",
+def put_back(plant: Plant, before: Plant) -> None:
+    """Restore control database and memory to how they were before the admission, under the open gatekeeper."""
+    with (
+        closing(sqlite3.connect(before.folder / DATABASE)) as good,
+        closing(sqlite3.connect(plant.folder / DATABASE)) as now,
+    ):
+        good.backup(now)
+    for path in before.home.rglob("remembered.json"):
+        shutil.copy(path, plant.home / path.relative_to(before.home))
+
+
+def admission_results(least: Admitted, commit_ms: float) -> tuple[Result, Result]:
+    """The admission against what it cannot do without: by a gatekeeper that runs, and by a command."""
+    floor = least.proofs_ms + least.hash_ms + commit_ms
+    floor_is = f"{STATEMENTS} ed25519 checks, sha256 of the model's bytes, one commit that waits for the disk."
+    name, note = f"admission_{STATEMENTS}_statements", f"Wall time over {least.entries} ledger entries."
+    budget = round(10 + least.hash_ms, 1)
+    return (
+        against(name, "ms", least.warm_ms, floor, floor_is, at_most=budget, note=f"{note} Budget: 10 ms and hashing."),
+        against(f"{name}_first", "ms", least.cold_ms, floor, floor_is, note="The first one of a process."),
     )
 
 
