@@ -9,12 +9,14 @@ import pkgutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from andon.kernel.errors import AndonError
-from tests.factories.tiers import Apart
-from tests.gates.world import World
-from tests.hostile.whole import Whole
+
+if TYPE_CHECKING:  # a process that executes one attack loads what that attack needs
+    from tests.factories.tiers import Apart
+    from tests.gates.world import World
+    from tests.hostile.whole import Whole
 
 Door = Literal[
     "python",
@@ -53,10 +55,10 @@ class Ground:
         apart: A factory at tier T1, where there is one.
     """
 
-    at: Callable[[str], World]
-    whole: Callable[[], Whole]
+    at: "Callable[[str], World]"
+    whole: "Callable[[], Whole]"
     folder: Path
-    apart: Apart | None = None
+    apart: "Apart | None" = None
 
 
 Act = Callable[[Ground], Tried]

@@ -6,8 +6,8 @@ import pytest
 
 from tests.factories.place import Place
 from tests.hostile.whole import Whole, promote_two
-from tests.redteam.attacks.overrides import all_moments
 from tests.redteam.catalogue import Ground
+from tests.redteam.grounds import all_moments
 
 
 @pytest.fixture(scope="session")

@@ -96,7 +96,7 @@ def rewrite_ledger(world: World, change: Callable[[list[Entry]], list[Entry]], *
 
 def put_leaves(world: World, leaves: list[bytes], *, key: str = "ledger", heads: bool = True) -> None:
     """Put these leaves in place of the ledger; with `heads`, each size gets a head signed with a key."""
-    for table in ("ledger_leaves", "ledger_nodes", *(("checkpoints",) if heads else ())):
+    for table in ("ledger_leaves", "ledger_nodes", *(("cosignatures", "checkpoints") if heads else ())):
         world.sql(f"delete from {table}")
     signer, hashes = load_signer(world.home.key(key)), []
     known: dict[tuple[int, int], bytes] = {}
@@ -119,6 +119,7 @@ def cut(world: World, size: int, *, with_head: bool) -> None:
     for level in range(8):
         world.sql("delete from ledger_nodes where level = ? and (position + 1) << ? > ?", level, level, size)
     if with_head:
+        world.sql("delete from cosignatures where size > ?", size)
         world.sql("delete from checkpoints where size > ?", size)
 
 

@@ -1,6 +1,7 @@
 """Executes some attacks in a process of its own, on grounds that were made before, and tells what came of each."""
 
 import builtins
+import importlib
 import json
 import os
 import shutil
@@ -15,9 +16,7 @@ from pathlib import Path
 @contextmanager
 def ground_in(moments: Path, whole: Path | None) -> Iterator[object]:
     """Fresh copies of the worlds at `moments`, and of the factory at `whole`."""
-    from tests.factories.place import Place
     from tests.gates.world import World
-    from tests.hostile.whole import Whole
     from tests.redteam.catalogue import Ground
 
     opened: list[World] = []
@@ -30,7 +29,10 @@ def ground_in(moments: Path, whole: Path | None) -> Iterator[object]:
             opened.append(World(path))
             return opened[-1]
 
-        def the_whole() -> Whole:
+        def the_whole() -> object:
+            from tests.factories.place import Place
+            from tests.hostile.whole import Whole
+
             assert whole is not None
             place = Place(whole / "parcels", whole / "home").copied_to(base / "whole")
             os.environ |= {"ANDON_HOME": str(place.home), "ANDON_AS": "ada"}
@@ -42,15 +44,6 @@ def ground_in(moments: Path, whole: Path | None) -> Iterator[object]:
         finally:
             for world in opened:
                 world.database.close()
-
-
-def make_moments(folder: Path) -> None:
-    """The worlds that attacks begin with, as folders."""
-    from tests.redteam.attacks.overrides import all_moments
-
-    for world in all_moments(folder).values():
-        (world.path / "state.json").write_text(json.dumps({"made": vars(world.made), "now": world.clock.now}))
-        world.database.close()
 
 
 def execute(act: Callable[[object], object], moments: Path, whole: Path | None) -> dict[str, object]:
@@ -66,13 +59,15 @@ def execute(act: Callable[[object], object], moments: Path, whole: Path | None) 
 
 
 def main() -> None:
-    """Read `{"moments", "whole", "attacks", "stop"}`, execute, and print one line of JSON for each attack."""
+    """Execute what the one argument names, and print a line of JSON for each attack."""
     asked = json.loads(sys.argv[1])
     seen: set[str] = set()
     vars(builtins)["__redteam_seen__"] = seen.add
-    from tests.redteam.catalogue import everything
+    from tests.redteam.catalogue import ATTACKS
 
-    known = {one.number: one for one in everything()}
+    for module in asked["modules"]:
+        importlib.import_module(module)
+    known = ATTACKS
     whole = Path(asked["whole"]) if asked.get("whole") else None
     for number in asked["attacks"]:
         seen.clear()

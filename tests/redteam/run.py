@@ -24,7 +24,7 @@ from typing import Final
 ROOT: Final = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-from tests.redteam.catalogue import Attack, everything  # noqa: E402
+from tests.redteam.catalogue import ATTACKS, Attack, everything  # noqa: E402
 from tests.redteam.sites import Site, sites_of, sources, switched_off, watched  # noqa: E402
 from tests.redteam.tier_one import at_t1  # noqa: E402
 
@@ -113,7 +113,7 @@ def make_grounds(at: Yard, *, whole: bool) -> None:
     if not done.exists():
         shutil.rmtree(moments, ignore_errors=True)
         moments.mkdir()
-        _python("from tests.redteam.one import make_moments", "make_moments(Path(sys.argv[1]))", str(moments))
+        _python("from tests.redteam.grounds import make_moments", "make_moments(Path(sys.argv[1]))", str(moments))
         done.touch()
     done = at.folder / "whole.ready"
     if whole and not done.exists():
@@ -133,6 +133,7 @@ def execute(at: Yard, source: Path, numbers: Sequence[str], *, stop: bool = Fals
     """Execute attacks against a copy of the source, in a process of its own."""
     whole = at.folder / "whole"
     asked = {"moments": str(at.folder / "moments"), "whole": str(whole), "attacks": list(numbers), "stop": stop}
+    asked |= {"modules": modules_of(numbers)}
     try:
         done = subprocess.run(
             [sys.executable, "-m", "tests.redteam.one", json.dumps(asked)],
@@ -151,6 +152,11 @@ def execute(at: Yard, source: Path, numbers: Sequence[str], *, stop: bool = Fals
         broke = (err.strip().splitlines() or ["ended"])[-1][:200]
         told += [Told(number, (), (), broke, frozenset()) for number in missing]
     return told
+
+
+def modules_of(numbers: Iterable[str]) -> list[str]:
+    """Where these attacks stand."""
+    return sorted({ATTACKS[number].act.__module__ for number in numbers})
 
 
 def _told(value: dict) -> Told:
@@ -324,7 +330,10 @@ def main() -> int:
     is_well = report_attacks(attacks, met, "T0")
     told = {} if asked.quick else at_tier_one(at, catalogue)
     is_well &= not told or report_attacks(catalogue, told, "T1")
-    sites = [site for site in sites_of(PACKAGE) if asked.only in site.name]
+    sites = sorted(
+        (site for site in sites_of(PACKAGE) if asked.only in site.name),
+        key=lambda site: not site.name.startswith("gates"),
+    )
     is_well &= report_checks(switch_off(at, sites, attacks, met))
     print(f"{time.monotonic() - began:.0f} s")
     if told:

@@ -69,6 +69,8 @@ def _switched_off(package: Path, site: Site, answer: bool) -> str:
     (place,) = [one for one in places if one.site.name == site.name]
     if site.kind == "question":
         place.body[place.at :] = [ast.Return(ast.Constant(answer))]
+    elif site.kind == "reason" and _is_choice(place.body[place.at]):
+        place.body[place.at] = ast.Return(ast.Constant(""))
     else:
         place.body[place.at] = ast.Pass()
     return ast.unparse(ast.fix_missing_locations(tree))
@@ -111,7 +113,7 @@ def _in_function(function: ast.FunctionDef, file: str, never: set[str]) -> list[
     places: list[_Place] = []
     for body in _bodies(function):
         for at, statement in enumerate(body):
-            kind = _kind(statement, never, reasons=reasons and body is not function.body)
+            kind = _kind(statement, never, reasons=reasons and (body is not function.body or _is_choice(statement)))
             if kind:
                 text = ast.unparse(statement).splitlines()[0][:100]
                 places.append(_Place(Site(f"{name}::{_label(statement)}", kind, statement.lineno, text), body, at))
@@ -151,18 +153,29 @@ def _kind(statement: ast.stmt, never: set[str], *, reasons: bool) -> Kind | None
             return "refusal"
         if isinstance(statement.value.func, ast.Attribute) and statement.value.func.attr in REPORTS:
             return "finding"
-    is_text = isinstance(statement, ast.Return) and isinstance(statement.value, ast.Constant | ast.JoinedStr)
-    if reasons and is_text and not (isinstance(statement.value, ast.Constant) and not statement.value.value):  # type: ignore[union-attr]
+    if reasons and isinstance(statement, ast.Return) and _is_reason(statement.value):
         return "reason"
     return None
 
 
+def _is_choice(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Return) and isinstance(statement.value, ast.IfExp)
+
+
+def _is_reason(value: ast.expr | None) -> bool:
+    """Whether a function answers here with a text that is not empty, be it only in one case of two."""
+    if isinstance(value, ast.IfExp):
+        return _is_reason(value.body) or _is_reason(value.orelse)
+    return isinstance(value, ast.JoinedStr) or (isinstance(value, ast.Constant) and bool(value.value))
+
+
 def _gives_reasons(function: ast.FunctionDef) -> bool:
     """Whether a function's texts say why something does not count: one returns nothing where all is well."""
-    empties = ("", None)
-    returns = [node for node in ast.walk(function) if isinstance(node, ast.Return)]
-    says_nothing = any(isinstance(one.value, ast.Constant) and one.value.value in empties for one in returns)
-    return says_nothing and _annotation(function) in ("str", "str | None", "Principal | str")
+    if _annotation(function) not in ("str", "str | None", "Principal | str"):
+        return False
+    returns = [node.value for node in ast.walk(function) if isinstance(node, ast.Return)]
+    says_nothing = any(isinstance(one, ast.Constant) and one.value in ("", None) for one in returns)
+    return says_nothing or "why" in function.name
 
 
 def _bodies(node: ast.AST) -> Iterator[list[ast.stmt]]:

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.redteam.catalogue import everything
+from tests.redteam.table import PAGE, page
 
 CATALOGUE = everything()
 ATTACKS = [one for one in CATALOGUE if one.needs != "apart"]
@@ -16,3 +17,12 @@ def test_an_attack_is_stopped_where_the_catalogue_says(attack, ground):
         assert tried.reached, f"{attack.title}: no longer open: {tried}"
     else:
         assert attack.is_stopped_by(tried), f"{attack.title}: {tried}"
+
+
+def test_the_page_in_the_documents_is_the_catalogue():
+    assert PAGE.read_text() == page(), "write it anew: python -m tests.redteam.table"
+
+
+def test_there_are_many_and_each_says_what_stops_it():
+    assert len(CATALOGUE) >= 55
+    assert all(one.codes for one in CATALOGUE)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.factories.tiers import USERS, Apart, apart_factory
-from tests.redteam.catalogue import Attack, Ground, Tried
+from tests.redteam.catalogue import ATTACKS, Attack, Ground, Tried
 
 ROOT: Final = Path(__file__).parents[2]
 DENIED: Final = "denied"
@@ -117,6 +117,7 @@ def asked(apart: Apart, moments: Path, whole: Path, numbers: Sequence[str]) -> d
     shutil.copytree(whole, grounds / "whole", symlinks=True)
     _own(grounds)
     request = {"moments": str(grounds / "moments"), "whole": str(grounds / "whole"), "attacks": list(numbers)}
+    request |= {"modules": sorted({ATTACKS[number].act.__module__ for number in numbers})}
     code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from tests.redteam.one import main; main()"
     answer = apart.python("gate", code, json.dumps(request))
     lines = [json.loads(line) for line in answer.out.splitlines()]

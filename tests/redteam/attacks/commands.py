@@ -73,9 +73,7 @@ def older_route(ground: Ground) -> Tried:
     "48c",
     "Put a routing table of one's own beside the served model",
     "serve folder",
-    "serve.not-signed",
-    "serve.table-not-signed",
-    "no routing table",
+    "routing.json",
     needs="whole",
 )
 def own_route(ground: Ground) -> Tried:

@@ -2,10 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 from andon.attest.statement import Statement
-from andon.attest.trust_root import Demand, RoleInterval, Waivable
+from andon.attest.trust_root import Demand, Waivable
 from andon.contracts.evidence import Evidence, Measurement, Span
 from andon.contracts.policy import Criterion, Policy
 from andon.gates.annulment import Annulment, annulment_statement
@@ -15,7 +14,7 @@ from andon.gates.request import JudgeRequest
 from andon.gates.verdict import verdict_statement
 from andon.gates.waiver import waiver_statement
 from andon.kernel.digest import of_bytes
-from tests.gates.world import DAY_NS, DOMAIN, FACTORY, GOOD_AUC, MODEL, TARGET, World, moments_in, principal
+from tests.gates.world import DAY_NS, DOMAIN, FACTORY, GOOD_AUC, MODEL, TARGET
 from tests.redteam.attacks.people import admitted_by_two, for_two, pass_relying_on
 from tests.redteam.catalogue import Ground, Tried, attack, refused, together, variants
 from tests.redteam.moves import BAD_AUC, admission, bound
@@ -43,13 +42,6 @@ def fail(world, *measured: Measurement):
     world.judge_training(model)
     judge(world, *measured)
     return world
-
-
-def all_moments(home: Path) -> dict[str, World]:
-    """The moments of the gates' world, and one at which a model has failed its gate."""
-    moments = moments_in(home)
-    moments["failed"] = fail(moments["founded"].copied_to(home / "failed"))
-    return moments
 
 
 def judge(world, *measured: Measurement):
@@ -335,14 +327,6 @@ def lent_afterwards(ground: Ground) -> Tried:
 def tier_too_low(ground: Ground) -> Tried:
     world = ground.at("bound").govern(tier="T1")
     return admission(rejudged(world))
-
-
-@attack("50b", "Deploy while no witness sees the ledger", "environment", "gates.unwitnessed")
-def unwitnessed(ground: Ground) -> Tried:
-    world = ground.at("bound")
-    watcher = principal(world.home, "watcher", "service", RoleInterval("witness", 0))
-    world.next_root(principals=(*world.root.principals, watcher))
-    return admission(rejudged(world.govern(witnesses=1)))
 
 
 def rejudged(world):

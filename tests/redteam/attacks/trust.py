@@ -7,7 +7,9 @@ from andon.attest import envelope as envelopes
 from andon.attest.statement import PAYLOAD_TYPE, seal
 from andon.attest.succession import seal_root, verify_chain
 from andon.attest.trust_json import to_bytes
-from andon.attest.trust_root import Floor, KeyState, Principal, RoleInterval
+from andon.attest.trust_root import Demand, KeyState, Principal, RoleInterval, Waivable
+from andon.attest.trust_toml import from_toml, to_toml
+from andon.contracts.policy import Criterion
 from andon.gates.verdict import verdict_statement
 from tests.gates.world import DAY_NS, START_NS, TARGET
 from tests.redteam.catalogue import Ground, Tried, attack, refused, together, tried, variants
@@ -306,4 +308,87 @@ def unknown_names(ground: Ground) -> Tried:
     )
 
 
-assert Floor
+def governed(root):
+    """A trust root whose first floor demands something in every way."""
+    auc = Criterion("auc", "ge", 0.9, side="lower", min_n=5)
+    floor = replace(
+        root.floors[0],
+        criteria=(Demand("model", auc),),
+        waivable=(Waivable("model", "auc", "operations", 7 * DAY_NS),),
+        policies=(("model:late", "sha256:" + "0" * 64),),
+        looks=3,
+    )
+    return replace(root, floors=(floor, *root.floors[1:]))
+
+
+MISSPELT = {
+    "no TOML": ("version = 1", "version = "),
+    "a member nobody knows": ("quorum = 1", "quorum = 1\nquorum_of_one = true"),
+    "a member less": ('domain = "tests.example"', ""),
+    "a name that is none": ('factory = "flights"', 'factory = "no name!"'),
+    "a version in words": ("version = 1", 'version = "one"'),
+    "a negative quorum": ("quorum = 1", "quorum = -1"),
+    "a moment in words": ('expires = "2028-01-15T08:00:00Z"', 'expires = "soon"'),
+    "a kind of its own": ('kind = "person"', 'kind = "robot"'),
+    "a key that is none": ('root_keys = [\n  "ed25519:', 'root_keys = [\n  "rsa:'),
+    "a truth in words": ("production = false", 'production = "no"'),
+    "gates that are no list": ('gates = ["data", "training", "model", "release"]', 'gates = "data"'),
+    "a gate that is no text": ('gates = ["data",', "gates = [1,"),
+    "sign-offs in words": ("signoffs = {}", 'signoffs = { operations = "two" }'),
+    "policies that are no table": ("policies = {", "policies = [] # {"),
+    "a policy that is no text": ('policies = { "model:late" = "', 'policies = { "model:late" = 1 } # "'),
+    "criteria that are no list": ("criteria = [\n", "criteria = 7 # [\n"),
+    "a bound in words": ("at_least = 0.9", 'at_least = "high"'),
+    "a bound without end": ("at_least = 0.9", "at_least = inf"),
+    "no bound": ("at_least = 0.9, ", ""),
+    "both bounds": ("at_least = 0.9", "at_least = 0.9, at_most = 1.0"),
+    "a length in words": ('longest = "7d"', 'longest = "long"'),
+    "principals that are no tables": ("[[floor]]", "[floor]"),
+    "a number that is true": ("looks = 3", "looks = true"),
+    "nested too deep": ("version = 1", "version = " + "[" * 3000),
+    "too long": ("version = 1", "version = 1 #" + "x" * (1 << 20)),
+}
+
+
+@attack(
+    "46k",
+    "Propose a trust root in words that are not what they seem",
+    "command line",
+    "policy.malformed",
+    "policy.not-toml",
+    "trust.inconsistent",
+)
+def misspelt_roots(ground: Ground) -> Tried:
+    world = ground.at("founded")
+    good = to_toml(governed(world.root))
+    assert from_toml(good) == governed(world.root)
+    assert all(old in good for old, _ in MISSPELT.values()), [old for old, _ in MISSPELT.values() if old not in good]
+    return variants(
+        {name: lambda old=old, new=new: from_toml(good.replace(old, new, 1)) for name, (old, new) in MISSPELT.items()}
+    )
+
+
+@attack("38v", "Put the demands of a floor so that they demand nothing", "trust folder", "trust.inconsistent")
+def hollow_demands(ground: Ground) -> Tried:
+    root = ground.at("founded").root
+    floor = root.floors[0]
+    auc = Criterion("auc", "ge", 0.9)
+    wide = Waivable("model", "auc", "operations", 7 * DAY_NS)
+    floors = {
+        "of no gate": {"criteria": (Demand("", auc),)},
+        "of no metric": {"criteria": (Demand("model", replace(auc, metric="")),)},
+        "without bound": {"criteria": (Demand("model", replace(auc, bound=float("nan"))),)},
+        "on negative rows": {"criteria": (Demand("model", replace(auc, min_n=-1)),)},
+        "measured by the factory": {"criteria": (Demand("model", replace(auc, metric="factory:auc")),)},
+        "waived by a service": {"waivable": (replace(wide, role="gate"),)},
+        "waived by nobody": {"waivable": (replace(wide, role=""),)},
+        "waived for no time": {"waivable": (replace(wide, longest_ns=0),)},
+        "waived twice": {"waivable": (wide, wide)},
+        "pinned twice": {"policies": (("model:late", "x"), ("model:late", "y"))},
+        "first people nobody": {"first_signoffs": (("operations", 0),)},
+        "first people twice": {"first_signoffs": (("operations", 1), ("operations", 2))},
+        "people twice": {"signoffs": (("operations", 1), ("operations", 2))},
+    }
+    return variants(
+        {name: lambda one=one: replace(root, floors=(replace(floor, **one),)) for name, one in floors.items()}
+    )
