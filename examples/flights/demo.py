@@ -434,7 +434,7 @@ def summary(first: str, second: str) -> None:
 def measured(gates: Any) -> Iterator[tuple[str, str]]:
     for verdict in gates:
         for item in verdict["findings"]:
-            if item["criterion"].startswith("auc.lower()"):
+            if item["criterion"].startswith("brier"):
                 yield (
                     f"model gate, {verdict['outcome']}",
                     f"{item['criterion']}, measured {item['value']:.3f} on {item['n']} rows",
