@@ -143,6 +143,33 @@ def test_a_shorter_ledger_under_a_stolen_gate_key_is_found(made, check):
     assert "ledger/leaves.ndjson" in {name for name, _ in problems}
 
 
+def test_a_false_state_or_history_is_found_even_under_a_stolen_key(made, check):
+    files = files_of(made.data)
+    history = json.loads(files["history.json"])
+    history["statements"][0]["time_ns"] = "1"
+    code, problems, _ = check(packed(sealed(made, files | {"history.json": dumps(history)})))
+    assert (code, [name for name, _ in problems]) == (1, ["history.json"])
+    index = json.loads(files["index.json"])
+    index["state"] = "revoked"
+    code, problems, _ = check(packed(sealed(made, files | {"index.json": dumps(index)})))
+    assert (code, [name for name, _ in problems]) == (1, ["index.json"])
+
+
+def test_an_index_that_a_person_signed_is_not_the_gatekeepers(made, check):
+    key = load_signer(made.small.home / f"parcels-{ID}" / "keys" / "ada.pem")
+    files = files_of(made.data)
+    files["index.dsse.json"] = to_json(sign(PAYLOAD_TYPE, files["index.json"], (key,)))
+    code, problems, _ = check(packed(files))
+    assert (code, [name for name, _ in problems]) == (1, ["index.dsse.json"])
+
+
+def test_another_report_or_environment_is_found_even_under_a_stolen_key(made, check):
+    files = files_of(made.data)
+    for path in ("report.html", "training.json", "environment.json", "declaration.json"):
+        changed = files | {path: files[path].replace(b"a", b"b")}
+        assert path in {name for name, _ in check(packed(sealed(made, changed)))[1]}, path
+
+
 def test_another_manifest_of_the_release_is_found_even_under_a_stolen_key(made, check):
     files = files_of(made.data)
     release = json.loads(files["release.json"])
