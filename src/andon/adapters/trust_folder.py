@@ -120,7 +120,8 @@ class HomeFolder:
                 "trust.not-pinned",
                 "No trust root is pinned on this machine, so nothing signed can be checked.",
                 place=str(path),
-                fix="Set ANDON_HOME to where andon init ran, or get the fingerprint from the factory's owner.",
+                fix="Get the fingerprint from the factory's owner: andon policy pin FINGERPRINT; or set ANDON_HOME to "
+                "where andon init ran.",
             )
         return parse(_read(path).decode().strip())
 
