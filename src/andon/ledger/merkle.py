@@ -1,7 +1,7 @@
 """The Merkle tree of RFC 6962: roots, and proofs that a leaf is in it or that it only ever grew."""
 
 import hashlib
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -28,6 +28,12 @@ def leaf_hash(leaf: bytes) -> bytes:
     return hashlib.sha256(b"\x00" + leaf).digest()
 
 
+def leaf_hashes(leaves: Iterable[bytes]) -> list[bytes]:
+    """The hash of each leaf's bytes."""
+    sha256 = hashlib.sha256  # as `leaf_hash`, without a call for each of the millions in an audit
+    return [sha256(b"\x00" + leaf).digest() for leaf in leaves]
+
+
 def node_hash(left: bytes, right: bytes) -> bytes:
     """The hash of a node with two children."""
     return hashlib.sha256(b"\x01" + left + right).digest()
@@ -46,7 +52,8 @@ def root(hashes: Sequence[bytes]) -> bytes:
 
 def pairs(hashes: Sequence[bytes]) -> list[bytes]:
     """The next level up: one node for every two hashes, without an odd one out."""
-    return [node_hash(left, right) for left, right in zip(hashes[::2], hashes[1::2], strict=False)]
+    sha256 = hashlib.sha256  # as `node_hash`, without a call for each of the millions in an audit
+    return [sha256(b"\x01" + left + right).digest() for left, right in zip(hashes[::2], hashes[1::2], strict=False)]
 
 
 def completed_nodes(size: int, leaf: bytes, node: NodeAt) -> list[Node]:

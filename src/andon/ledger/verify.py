@@ -9,7 +9,7 @@ from andon.kernel.signing import Verifier
 from andon.ledger.checkpoint import Checkpoint, verify
 from andon.ledger.entry import Entry, parse_leaf, times_in_order
 from andon.ledger.memory import Remembered
-from andon.ledger.merkle import at_once, leaf_hash, pairs, root, root_at
+from andon.ledger.merkle import at_once, leaf_hash, leaf_hashes, pairs, root, root_at
 from andon.ledger.ports import CheckpointRows, LedgerRows
 
 _BLOCK_LEVEL: Final = 14
@@ -122,7 +122,7 @@ def _leaf_hashes(walk: _Walk, start: int, stop: int) -> list[bytes]:
     rows = list(walk.rows.leaves(start, stop))
     leaves = [leaf for _, leaf in rows]
     if _are_in_order(walk, leaves, start, stop):
-        return [leaf_hash(leaf) for leaf in leaves]
+        return leaf_hashes(leaves)
     hashes: list[bytes] = []
     for index, leaf in rows:
         if index != start + len(hashes):
