@@ -2,20 +2,16 @@
 
 from dataclasses import replace
 
-from andon.attest.statement import ADMISSION
 from andon.gates.audit import verify_everything
-from andon.gates.bundle import check_bundle, make_bundle, read_bundle
-from andon.gates.serving import admission_of, decision_statement
 from andon.ledger.entry import leaf_bytes, parse_leaf
 from andon.ledger.memory import Remembered, accept
-from tests.gates.world import DAY_NS, TARGET
-from tests.redteam.catalogue import Ground, Tried, attack, together, tried, variants
+from tests.gates.world import DAY_NS
+from tests.redteam.catalogue import Ground, Tried, attack, tried, variants
 from tests.redteam.moves import (
     admission,
     cut,
     forget,
     hand_in,
-    loading,
     put_leaves,
     rejected,
     rewrite_ledger,
@@ -310,108 +306,3 @@ def told_otherwise(ground: Ground) -> Tried:
         "forked": replace(seen, root=b"\0" * 32),
     }
     return variants({name: lambda one=one: accept(seen, one, proof) for name, one in others.items()})
-
-
-def bundle_with(ground: Ground, change) -> Tried:
-    """A server is given a changed bundle."""
-    world = ground.at("admitted")
-    bundle = read_bundle(world.blobs.read(world.made.bundle))
-    changed = [change(bundle)] if not isinstance(change(bundle), list) else change(bundle)
-    return together(
-        loading(lambda one=one: check_bundle(one, TARGET, world.blobs.read, world.trust())) for one in changed
-    )
-
-
-@attack("44a", "Take any statement out of the bundle", "serve folder", "gates.bundle-incomplete")
-def without_statements(ground: Ground) -> Tried:
-    def without(bundle):
-        said = bundle.statements
-        return [replace(bundle, statements=said[:n] + said[n + 1 :]) for n in range(len(said))]
-
-    return bundle_with(ground, without)
-
-
-@attack("44b", "Take any proof out of the bundle", "serve folder", "gates.bundle-incomplete")
-def without_proofs(ground: Ground) -> Tried:
-    def without(bundle):
-        return [
-            replace(bundle, proofs={name: proof for name, proof in bundle.proofs.items() if name != gone})
-            for gone in bundle.proofs
-        ]
-
-    return bundle_with(ground, without)
-
-
-@attack("44c", "Take any manifest out of the bundle", "serve folder", "gates.lineage-open", "gates.bundle-incomplete")
-def without_manifests(ground: Ground) -> Tried:
-    def without(bundle):
-        return [
-            replace(bundle, manifests={name: one for name, one in bundle.manifests.items() if name != gone})
-            for gone in bundle.manifests
-        ]
-
-    return bundle_with(ground, without)
-
-
-@attack("44d", "Give each statement the proof of another", "serve folder", "gates.statement-damaged")
-def exchanged_proofs(ground: Ground) -> Tried:
-    def exchange(bundle):
-        first, *rest = bundle.proofs.values()
-        return replace(bundle, proofs=dict(zip(bundle.proofs, [*rest, first], strict=True)))
-
-    return bundle_with(ground, exchange)
-
-
-@attack("44e", "Put another manifest under a name that the proofs hold", "serve folder", "gates.bundle-damaged")
-def another_manifest_in_bundle(ground: Ground) -> Tried:
-    world = ground.at("admitted")
-    bundle = read_bundle(world.blobs.read(world.made.bundle))
-    evil = world.model(b"evil weights")
-    changed = replace(bundle, manifests={**bundle.manifests, world.made.model: evil.to_json()})
-    return loading(lambda: check_bundle(changed, TARGET, world.blobs.read, world.trust()))
-
-
-@attack(
-    "44f",
-    "Ask a server that saw a ledger to believe another of the same length",
-    "serve folder",
-    "gates.bundle-damaged",
-)
-def another_ledger(ground: Ground) -> Tried:
-    world = ground.at("admitted")
-    seen = replace(world.record.remembered(), root=b"\0" * 32)
-    return loading(lambda: world.load(remembered=seen))
-
-
-@attack("44g", "Damage the numbers, proofs and manifests in a bundle", "serve folder", "gates.bundle-damaged")
-def damaged_bundle(ground: Ground) -> Tried:
-    def damage(bundle):
-        name, proof = next(iter(bundle.proofs.items()))
-        digest = next(iter(bundle.manifests))
-        root = next(iter(bundle.root.values()))
-        return [
-            replace(bundle, root={"one": root}),
-            replace(bundle, proofs={**bundle.proofs, name: proof.replace("extra ", "extra !", 1)}),
-            replace(bundle, manifests={**bundle.manifests, digest: {"kind": "model"}}),
-        ]
-
-    return bundle_with(ground, damage)
-
-
-@attack("44h", "Admit on fewer proofs than a release must stand on", "key files", "gates.bundle-incomplete")
-def admission_relying_on_less(ground: Ground) -> Tried:
-    world = ground.at("admitted")
-    record, root, release = world.record, world.root, world.made.release
-    found = admission_of(record.of_types(root, ADMISSION), root, release=release, target=TARGET)
-    assert found is not None
-    digests = (*found[1].relied, world.forge(decision_statement(replace(found[1], relied=found[1].relied[1:]))))
-    sealed = {digest: record.statements.get(digest) for digest in digests}
-    entries = {digest: record.ledger.entry(one.index) for digest, one in sealed.items()}
-    bundle = make_bundle(
-        release,
-        world.keeper.keeping.lineage_of(release),
-        [one.envelope for one in sealed.values()],
-        {digest: (entry, record.ledger.prove(entry.index)) for digest, entry in entries.items()},
-        record.roots.envelopes(),
-    )
-    return loading(lambda: check_bundle(bundle, TARGET, world.blobs.read, world.trust()))
