@@ -6,6 +6,7 @@ from pathlib import Path
 
 from andon.adapters.trust_folder import HomeFolder
 from andon.kernel.canonical import Json
+from andon.kernel.errors import UsageError
 from andon.kernel.signing import key_line, read_key_line
 from andon.wiring.calls.approving import waiting_question
 from andon.wiring.calls.drafts import Signed
@@ -94,11 +95,21 @@ def name_person(
         key_uri: Where the owner's key is; by default their key file.
 
     Raises:
+        UsageError: A key would be made for somebody else, above tier T0 (`key.not-theirs-alone`).
         AndonError: They are there already, that is no public key, or who acts is no owner.
     """
+    settings = load_settings(folder)
+    if not public and (settings.apart or settings.gatekeeper):
+        raise UsageError(
+            "key.not-theirs-alone",
+            "The gatekeeper here has an OS user of its own, so that everybody's key can be theirs alone.",
+            place=str(settings.folder),
+            found=f"no public key of {person}",
+            fix=f"Let {person} run: andon key new {person}; and give the line that it prints with --public.",
+        )
     given = read_key_line(public) if public else None
     put, key = name_in_policy(folder, person, roles, given, person=owner, key_uri=key_uri)
-    made = "" if given else str(HomeFolder(load_settings(folder).home).key(person))
+    made = "" if given else str(HomeFolder(settings.home).key(person))
     missing = "" if put.standing.is_in_force else put.standing.quorums[0].text()
     return Named(put.standing.version, made, key_line(key), missing)
 
