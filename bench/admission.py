@@ -42,7 +42,7 @@ class Plant:
     home: Path
     release: Digest = ""
 
-    def andon(self, *words: str, person: str = "bench", expect: int = 0) -> None:
+    def andon(self, *words: str, person: str = "", expect: int = 0) -> None:
         andon(self.folder, self.home, *words, person=person, expect=expect)
 
     def run(self, *words: str, expect: int = 0) -> None:
