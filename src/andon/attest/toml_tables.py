@@ -244,7 +244,7 @@ class Table:
         try:
             return read_key_line(value if isinstance(value, str) else "")
         except AndonError as error:
-            fix = 'Write the line that `andon key list --json` or `andon key new` prints: "ed25519:..."'
+            fix = 'Write the line that `andon key new` prints: "ed25519:..."'
             raise self.refused(name, f"{value!r:.80}", fix) from error
 
     def _list(self, name: str, value: object) -> list[object]:
