@@ -23,6 +23,7 @@ _VERSIONS: Final[Mapping[str, tuple[str, str]]] = {
     "parent": ("1-2-0", "ParentRunFacet"),
     "test": ("1-0-1", "TestRunFacet"),
     "executionParameters": ("1-0-0", "ExecutionParametersRunFacet"),
+    "dataQualityAssertions": ("1-1-0", "DataQualityAssertionsDatasetFacet"),
 }
 _TYPES: Final[Mapping[str, str]] = {"model": "MODEL", "report": "JOB_OUTPUT", "release": "JOB_OUTPUT"}
 _STATUS: Final[Mapping[str, str]] = {"yes": "pass", "no": "fail", "waived": "fail"}
@@ -67,7 +68,11 @@ def _judged_events(history: History, one: Judged) -> list[Json]:
         "test": _facet("test", {"tests": [_test(finding) for finding in one.findings]}),
         "andon_verdict": verdict,
     }
-    subject = [_dataset(history, one.subject)] if one.subject in history.manifests else []
+    subject: list[Json] = []
+    if one.subject in history.manifests:
+        asserted = _facet("dataQualityAssertions", {"assertions": [_assertion(finding) for finding in one.findings]})
+        quality = {"dataQualityAssertions": asserted} if history.manifests[one.subject].kind == "batch" else {}
+        subject = [{**_dataset(history, one.subject), "inputFacets": quality}]
     ending = "COMPLETE" if one.outcome == "PASSED" else "FAIL"
     return _events(
         (one.logged_ns, run_id(one.statement), ending), _job(history, f"gate.{one.gate}"), facets, subject, []
@@ -174,6 +179,17 @@ def _test(finding: Finding) -> Json:
         "actual": "nothing measured" if finding.value is None else f"{finding.value:.17g}",
         "description": f"{finding.holds}: {finding.why}",
         "params": {"n": finding.n, "holds": finding.holds, "side": criterion.side, "metric": criterion.metric},
+    }
+
+
+def _assertion(finding: Finding) -> Json:
+    criterion = finding.criterion
+    return {
+        "assertion": criterion.metric,
+        "name": criterion.text(),
+        "success": finding.holds == "yes",
+        "severity": "error" if criterion.severity == "block" else "warn",
+        "description": f"{finding.holds}: {finding.why}",
     }
 
 

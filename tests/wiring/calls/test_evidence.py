@@ -63,6 +63,7 @@ def facets_of(event):
     for dataset in (*event["inputs"], *event["outputs"]):
         yield from dataset["facets"].items()
         yield from dataset.get("outputFacets", {}).items()
+        yield from dataset.get("inputFacets", {}).items()
 
 
 def test_every_file_is_indexed_with_what_it_is_evidence_for(pack):
@@ -85,6 +86,8 @@ def test_lineage_is_openlineage_by_its_published_schemas(pack):
         for name, facet in facets_of(event):
             assert name.startswith("andon_") or errors(facets[name], {name: facet}, registry) == [], name
             assert name.startswith("andon_") or facet["_schemaURL"].split("#")[0] == facets[name]["$id"]
+    carried = {name for event in events for name, _ in facets_of(event)}
+    assert {"test", "dataQualityAssertions", "columnLineage", "ownership", "executionParameters"} <= carried
     runs = {}
     for event in events:
         runs.setdefault(event["run"]["runId"], []).append(event["eventType"])

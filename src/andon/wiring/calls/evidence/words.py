@@ -1,7 +1,7 @@
 """The pages of an evidence pack that people read: what was demanded, and how to check the pack."""
 
 from andon.attest.trust_root import Floor, floor_of
-from andon.contracts.policy import Policy
+from andon.contracts.policy import Finding, Policy
 from andon.kernel.clock import SECOND_NS, iso
 from andon.wiring.calls.evidence.gathered import Gathered
 
@@ -16,11 +16,10 @@ def policy_text(gathered: Gathered) -> str:
     for policy in gathered.declaration.gates:
         lines += _policy(policy)
     lines += [f"2. What the target {floor.target} asks for at least, whatever the factory declares", "", *_floor(floor)]
-    lines += ["3. What each verdict was judged by", ""]
-    lines += [
-        f"{one.gate} {one.outcome}, ledger entry {one.entry}: {len(one.findings)} findings, statement {one.statement}"
-        for one in gathered.verdicts
-    ]
+    lines += ["3. What each verdict was judged by, the factory's demands and the floor's together", ""]
+    for one in gathered.verdicts:
+        lines += [f"{one.gate} {one.outcome}, ledger entry {one.entry}, statement {one.statement}"]
+        lines += [f"  {_where(found)}: {found.holds}, {found.why}" for found in one.findings] + [""]
     return "\n".join(lines) + "\n"
 
 
@@ -56,6 +55,11 @@ What it does not prove
 ----------------------
 What was never said to the gatekeeper is not here. tier.json says who could have signed something untrue.
 """
+
+
+def _where(found: Finding) -> str:
+    criterion = found.criterion
+    return criterion.text() + (f", {found.slice}" if found.slice and found.slice != criterion.slice else "")
 
 
 def _policy(policy: Policy) -> list[str]:
