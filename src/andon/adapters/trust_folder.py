@@ -61,9 +61,12 @@ class FolderRoots:
         """Keep what is proposed as a version, in place of what was."""
         replace_file(self._proposal(version), to_json(envelope))
 
-    def withdraw(self, version: int) -> None:
-        """Forget what is proposed as a version."""
-        self._proposal(version).unlink(missing_ok=True)
+    def withdraw(self, version: int) -> bool:
+        """Forget what is proposed as a version, readable or not; whether anything was."""
+        path = self._proposal(version)
+        is_there = path.exists()
+        path.unlink(missing_ok=True)
+        return is_there
 
     @contextmanager
     def alone(self) -> Iterator[None]:

@@ -77,9 +77,9 @@ def withdraw(person: As = "", folder: Folder = HERE, as_json: AsJson = False) ->
     with reported(output):
         from andon.wiring.calls.policy import withdraw_policy
 
-        standing = withdraw_policy(folder, person=person)
-        output.say(f"Version {standing.version} is no longer proposed; version {standing.version - 1} stays in force.")
-        output.result(standing.to_json())
+        gone = withdraw_policy(folder, person=person)
+        output.say(f"Version {gone.version} is no longer proposed; version {gone.version - 1} stays in force.")
+        output.result(gone.to_json())
 
 
 @app.command("diff")

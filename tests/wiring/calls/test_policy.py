@@ -227,6 +227,18 @@ def test_one_proposal_at_a_time_which_people_of_the_trust_root_withdraw(two_owne
     assert [one.signed for one in two_owners.propose(expires_ns=LONG - 2).standing.quorums] == [(), ()]
 
 
+@pytest.mark.parametrize("damage", [b"", b"{}", b"\xff\x00", b'{"payload":"","payloadType":"x","signatures":[]}'])
+def test_a_damaged_proposal_is_refused_in_words_and_can_be_withdrawn(place, damage):
+    """Nobody is locked out of their policy by a file that anybody may have left."""
+    place.propose(expires_ns=LONG - 1)
+    (place.settings.trust / "proposed-000003.json").write_bytes(damage)
+    assert refused(place.sign, "ada").startswith("attest.")
+    assert refused(place.propose, expires_ns=LONG - 1).startswith("attest.")
+    assert withdraw_policy(place.folder, person="ada").version == 3
+    place.propose(expires_ns=LONG - 1)
+    assert place.sign("ada").standing.is_in_force
+
+
 def test_two_who_sign_at_the_same_moment_are_both_counted(two_owners):
     two_owners.propose(expires_ns=LONG - 1)
     threads = [threading.Thread(target=two_owners.sign, args=(name,)) for name in ("ada", "ben")]

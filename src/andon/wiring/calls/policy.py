@@ -21,8 +21,8 @@ from andon.kernel.signing import Signer
 from andon.wiring.ask import ask
 from andon.wiring.calls.policy_shown import Differences, History, Put, Shown
 from andon.wiring.calls.rotation import (
-    Standing,
     TrustChain,
+    Withdrawn,
     hand_in_root,
     nothing_proposed,
     propose_root,
@@ -172,7 +172,7 @@ def sign_policy(folder: Path, *, person: str, key_uri: str = "") -> Put:
     return Put(found, ask(hand_in_root, folder, envelopes.to_json(mine).decode()), who)
 
 
-def withdraw_policy(folder: Path, *, person: str) -> Standing:
+def withdraw_policy(folder: Path, *, person: str) -> Withdrawn:
     """Withdraw what is proposed, with the signatures it has.
 
     Raises:

@@ -58,6 +58,17 @@ class Standing:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """A version that is no longer proposed."""
+
+    version: int
+
+    def to_json(self) -> dict[str, Json]:
+        """The version for programs."""
+        return {"withdrawn": self.version}
+
+
 def trust_chain(folder: Path) -> TrustChain:
     """All versions of the trust root, and what is proposed as the next one. Nothing is verified here.
 
@@ -135,8 +146,8 @@ def hand_in_root(folder: Path, envelope: str) -> Standing:
         return _keep(settings, current, root, (proposed, signed))
 
 
-def withdraw_root(folder: Path, person: str) -> Standing:
-    """Forget what is proposed as the next version, with its signatures.
+def withdraw_root(folder: Path, person: str) -> Withdrawn:
+    """Forget what is proposed as the next version, with its signatures; also where it was damaged.
 
     Raises:
         UsageError: Nothing is proposed.
@@ -146,9 +157,6 @@ def withdraw_root(folder: Path, person: str) -> Standing:
     roots = FolderRoots(settings.trust)
     with roots.alone():
         current = current_root(settings)
-        proposed = roots.proposal(current.version + 1)
-        if proposed is None:
-            raise nothing_proposed(current)
         people = [one.name for one in current.principals if one.kind == "person"]
         if person not in people:
             raise RefusedError(
@@ -157,8 +165,9 @@ def withdraw_root(folder: Path, person: str) -> Standing:
                 found=person,
                 fix=f"Ask {' or '.join(people)}.",
             )
-        roots.withdraw(current.version + 1)
-        return _standing(current, check_next(current, proposed), proposed)
+        if not roots.withdraw(current.version + 1):
+            raise nothing_proposed(current)
+        return Withdrawn(current.version + 1)
 
 
 def nothing_proposed(current: TrustRoot) -> UsageError:
