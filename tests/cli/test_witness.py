@@ -59,8 +59,20 @@ def test_what_a_witness_cosigns_counts_once_the_trust_root_names_it(place, andon
     assert [(one["size"], one["refusal"]) for one in said.json] == [(3, None)]
     after = andon("witness", "status", "-C", folder, "--json").json
     assert (after["counted"], after["entitled"], after["size"]) == (1, 1, 3)
+    assert "1 heads, the newest of 3 entries, cosigned by w1" in andon("audit", "verify").out
+    forge_line(folder)
+    assert "ledger.cosignature-wrong at head of size 3" in andon("audit", "verify").out
     (seen,) = andon("witness", "status", "-C", own, "--json").json
     assert (seen["origin"], seen["size"]) == (after["origin"], 3)
+
+
+def forge_line(folder):
+    """Put a witness's line under the newest head that it never signed, as whoever can write the database can."""
+    with open_factory(folder) as opened, opened.database.units.begin() as unit:
+        head = opened.ledger.checkpoints.latest(unit)
+        line = next(line for line in head.splitlines() if line.startswith("— w1 "))
+        forged = line[:-6] + ("AAAA==" if not line.endswith("AAAA==") else "AAAB==")
+        opened.database.checkpoints.cosign(unit, 3, forged + "\n")
 
 
 def test_a_witness_that_refuses_says_why_and_ends_with_one(place, andon):

@@ -66,7 +66,7 @@ class WitnessFolder:
         """
         try:
             return (self.folder / _NAME).read_text()
-        except OSError as error:
+        except (OSError, UnicodeDecodeError) as error:
             raise UsageError(
                 "witness.no-folder",
                 "There is no witness here.",
@@ -121,8 +121,12 @@ class WitnessFolder:
             replace(place / _KEYS, "".join(f"{one}\n" for one in (*keys, key)).encode())
 
     def origins(self) -> list[str]:
-        """The ledgers that are known here, by name."""
-        return sorted(path.read_text() for path in self.folder.glob(f"logs/*/{_ORIGIN}"))
+        """The ledgers that are known here, by name.
+
+        Raises:
+            InputError: One of the names cannot be read.
+        """
+        return sorted(_text(path) for path in self.folder.glob(f"logs/*/{_ORIGIN}"))
 
     def verifiers(self, origin: str) -> Sequence[Verifier]:
         """The checks of the keys that may sign the heads of a ledger; empty when it is not known here.
@@ -183,14 +187,8 @@ class WitnessFolder:
         return self.folder / "logs" / hashlib.sha256(origin.encode()).hexdigest()[:32]
 
     def _keys(self, place: Path) -> list[str]:
-        try:
-            return (place / _KEYS).read_text().splitlines()
-        except FileNotFoundError:
-            return []
-        except OSError as error:
-            raise InputError(
-                "witness.unreadable", "This file cannot be read.", place=str(place / _KEYS), found=str(error)
-            ) from error
+        path = place / _KEYS
+        return _text(path).splitlines() if path.exists() else []
 
     def _damaged(self, origin: str, found: str) -> IntegrityError:
         return IntegrityError(
@@ -200,3 +198,16 @@ class WitnessFolder:
             found=found[:120],
             fix="Restore the file from a copy.",
         )
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            "witness.unreadable",
+            "This file of a witness cannot be read.",
+            place=str(path),
+            found=str(error),
+            fix="Run as the witness's owner, or restore the file from a copy.",
+        ) from error

@@ -12,6 +12,7 @@ from andon.kernel.errors import AndonError
 from andon.line.serve.records import read_batch
 from andon.wiring.calls.predictions import Worker, workers_of
 from andon.wiring.calls.recovering import read_recoveries
+from andon.wiring.calls.witnessed import read_cosignatures
 from andon.wiring.factory import open_factory
 from andon.wiring.serving_audit import read_memory, read_serving
 
@@ -57,6 +58,7 @@ def verify_factory(folder: Path, progress: Callable[[str], None]) -> Audited:
     with open_factory(folder) as opened:
         progress("reading the ledger, every statement, every verdict, every artefact")
         found = [*read_memory(opened), *verify_everything(opened.gatekeeper.keeping), *read_recoveries(opened)]
+        found += read_cosignatures(opened)
         progress("reading what targets answer with")
         found += read_serving(opened)
         progress("reading the prediction log")

@@ -2,16 +2,20 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from andon.adapters.keys import verifier
 from andon.attest.trust_root import LOG_ROLE
 from andon.attest.witness_keys import witness_keys
+from andon.gates.audit import Line
 from andon.kernel.canonical import Json
 from andon.kernel.clock import iso
 from andon.kernel.errors import AndonError
 from andon.ledger.note import note_key
-from andon.wiring.factory import open_factory
+from andon.wiring.factory import Opened, open_factory
 from andon.wiring.trust import current_root
+
+_PART: Final = "witnesses"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,23 @@ class Standing:
             "counted": self.counted,
             "entitled": self.entitled,
         }
+
+
+def read_cosignatures(opened: Opened) -> list[Line]:
+    """Every kept head that carries cosignatures, checked again: over which entries, and by whom."""
+    keys = witness_keys(current_root(opened.settings), verifier)
+    problems: list[Line] = []
+    heads, newest, names = 0, 0, set[str]()
+    for size, _ in opened.ledger.checkpoints.cosigned(0):
+        heads, newest = heads + 1, size
+        try:
+            names |= set(opened.ledger.count_witnesses(size, keys))
+        except AndonError as error:
+            problems.append(Line(_PART, error.code, f"head of size {size}", f"{error.message} {error.found}".strip()))
+    if not heads:
+        return []
+    by = ", ".join(sorted(names)) or "nobody whom the trust root names"
+    return problems or [Line(_PART, "", "", f"{heads} heads, the newest of {newest} entries, cosigned by {by}")]
 
 
 def standing_of(folder: Path) -> Standing:
