@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from andon.gates.gatekeeper import Gatekeeper
-from tests.gates.world import TARGET, refusal
+from tests.gates.world import MODEL, RELEASE, TARGET, refusal
 
 
 def test_untouched_the_approved_release_is_admitted(at):
@@ -81,3 +81,28 @@ def test_a_rejection_that_comes_while_the_admission_reads_is_not_overlooked(at):
     keeper = Gatekeeper(replace(world.keeper.keeping, blobs=blobs))
     assert refusal(lambda: keeper.admit(world.made.release, TARGET)) == "gates.ledger-grew"
     assert refusal(world.admit) == "gates.people-missing"
+
+
+def test_a_rejection_of_the_model_after_its_gate_passed_stops_the_admission_too(at):
+    """People can be asked for at any gate; their word stands until the admission, not only until the next stage."""
+    world = at("founded")
+    asked = replace(MODEL, signoffs=RELEASE.signoffs)
+    batch = world.batch()
+    world.made.batch, world.made.dataset = batch.digest, world.judge_data(batch).published
+    model = world.model()
+    world.made.model = model.digest
+    world.judge_training(model)
+    pending = world.judge_model(model, policy=asked)
+    assert pending.outcome == "PENDING"
+    world.approve("cy", question=pending.question)
+    assert world.judge_model(model, policy=asked).outcome == "PASSED"
+    world.made.report = world.report(model).digest
+    world.made.release = world.keeper.bind(world.release(model, declaration=world.declaration(asked)))
+    world.build_approved()
+    again = world.copied_to(world.path.with_name("again"))
+    assert refusal(again.admit) == ""
+    again.database.close()
+    world = type(world)(world.path)
+    world.approve("cy", "reject", question=pending.question)
+    assert refusal(world.admit) == "gates.people-missing"
+    world.database.close()

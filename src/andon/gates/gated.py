@@ -42,7 +42,10 @@ def _declared(declaration: Declaration, gate: str) -> Policy | None:
 
 
 def check_gate(chain: Chain, floor: Floor, facts: ReleaseFacts, gate: str, subject: Digest) -> list[Digest]:
-    """The Pass of one gate under exactly the declared policy and the floor; what it relied on, oldest first."""
+    """What the Pass of one gate relied on: under exactly the declared policy and the floor, its people counted again.
+
+    A gate that neither the floor nor the factory demands gives nothing.
+    """
     if not _is_required(chain, floor, gate):
         return []
     declared = _declared(chain.declaration, gate)
@@ -56,7 +59,7 @@ def check_gate(chain: Chain, floor: Floor, facts: ReleaseFacts, gate: str, subje
         )
     passed = find_pass(chain, gate, subject)
     _check_demanded(chain, floor, facts, declared, passed)
-    return _relied(chain, passed, subject)
+    return [*_relied(chain, passed, subject), *_count_again(chain, facts, passed, subject)]
 
 
 def _check_demanded(chain: Chain, floor: Floor, facts: ReleaseFacts, declared: Policy, passed: Pass) -> None:
@@ -203,13 +206,37 @@ def data_pass(chain: Chain, floor: Floor, batch: Digest) -> Pass:
     raise refusal
 
 
-def check_release_gate(chain: Chain, floor: Floor, facts: ReleaseFacts) -> list[Digest]:
-    """The release gate's Pass, and its people counted again, with the floor's."""
-    gate = f"release:{facts.model_name}"
-    if not (floor.signoffs or floor.first_signoffs or _is_required(chain, floor, gate)):
+def _count_again(chain: Chain, facts: ReleaseFacts, passed: Pass, subject: Digest) -> list[Digest]:
+    """The sign-offs that count at the moment that matters: people may have left, or changed their mind, since."""
+    verdict = passed.verdict
+    rules = rules_for(verdict.policy, verdict.findings)
+    if not rules:
         return []
+    counts = count_people(
+        rules,
+        verdict.question(),
+        chain.about(subject),
+        chain.root,
+        excluded=(*verdict.excluded, *facts.initiators),
+        now_ns=chain.at_ns,
+    )
+    missing = "; ".join(filter(None, (one.missing() for one in counts)))
+    if missing:
+        raise refuse(
+            "gates.people-missing",
+            f"The gate {verdict.gate} lacks people.",
+            subject,
+            missing,
+            "Have the people named sign off: andon approve.",
+        )
+    return [digest for one in counts for digest in (*(d for _, d in one.approved), *one.lent)]
+
+
+def check_release_gate(chain: Chain, floor: Floor, facts: ReleaseFacts) -> list[Digest]:
+    """The release gate's Pass, which a target that asks for people cannot do without."""
+    gate = f"release:{facts.model_name}"
     relied = check_gate(chain, floor, facts, gate, chain.release)
-    if not relied:
+    if not relied and (floor.signoffs or floor.first_signoffs):
         raise refuse(
             "gates.gate-undeclared",
             f"The target asks for people, and the factory does not declare the gate {gate}.",
@@ -217,23 +244,4 @@ def check_release_gate(chain: Chain, floor: Floor, facts: ReleaseFacts) -> list[
             "no such gate",
             "Declare the gate in the factory, then run the line.",
         )
-    verdict = find_pass(chain, gate, chain.release).verdict
-    excluded = (*verdict.excluded, *facts.initiators)
-    counts = count_people(
-        rules_for(verdict.policy, verdict.findings),
-        verdict.question(),
-        chain.about(chain.release),
-        chain.root,
-        excluded=excluded,
-        now_ns=chain.at_ns,
-    )
-    missing = "; ".join(filter(None, (one.missing() for one in counts)))
-    if missing:
-        raise refuse(
-            "gates.people-missing",
-            f"The release gate {gate} lacks people.",
-            chain.release,
-            missing,
-            "Have the people named sign off: andon approve.",
-        )
-    return relied + [digest for one in counts for digest in (*(d for _, d in one.approved), *one.lent)]
+    return relied
