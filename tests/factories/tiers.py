@@ -311,8 +311,9 @@ def _found(apart: Apart, *, people: bool) -> None:
         settings = adopt(apart.state, signed, begun.fingerprint)
     (apart.code / "andon.toml").write_text(client_settings(settings))
     (apart.served / "andon.toml").write_text(server_settings_text(settings))
-    with _home(apart.home("server")):
-        HomeFolder(load_settings(apart.served).home).pin(begun.fingerprint)
+    for user in ("server", *ROLES):
+        with _home(apart.home(user)):
+            HomeFolder(load_settings(apart.served).home).pin(begun.fingerprint)
     (apart.code / "calls.txt").touch()
     for user in ("gate", *ROLES):
         _own(apart.home(user), user, user)

@@ -60,9 +60,10 @@ def list_keys(folder: Folder = HERE, as_json: AsJson = False) -> None:
     """List who is in the trust root, with keys and roles."""
     output = Output(as_json)
     with reported(output):
+        from andon.wiring.ask import ask
         from andon.wiring.calls.people import people_of
 
-        found = people_of(folder)
+        found = ask(people_of, folder)
         output.table(["principal", "kind", "roles", "key", "state"], found.rows)
         output.result(found.to_json())
 

@@ -1,5 +1,6 @@
 """From a prediction, or any artefact, back to what it was made from, down to the source rows."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -187,9 +188,16 @@ def _prediction_json(logged: Logged, used: Used) -> dict[str, Json]:
         "datasets": dict(one.state),
         "question": used.question.to_json() if used.question else None,
         "features": [
-            {"name": name, "value": value, "rows": [row.to_json() for row in used.rows.get(name, ())]}
+            {"name": name, "value": _finite(value), "rows": [row.to_json() for row in used.rows.get(name, ())]}
             for name, value in one.inputs.items()
         ],
         "differing": list(used.differing),
         "unknown": list(used.unknown),
     }
+
+
+def _finite(value: Json) -> Json:
+    """A feature as JSON has it: NaN, which stands for null, and the infinities are no numbers there."""
+    if not isinstance(value, float) or math.isfinite(value):
+        return value
+    return None if math.isnan(value) else str(value)

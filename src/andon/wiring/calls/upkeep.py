@@ -55,6 +55,14 @@ def serve_target(folder: Path, target: str, *, host: str, port: int, workers: in
         UsageError: Nothing was released there, or the address may not be used.
     """
     settings = load_settings(folder)
+    if settings.gatekeeper:
+        raise UsageError(
+            "up.apart",
+            "The servers of this factory have an OS user and a folder of their own.",
+            place=str(settings.folder),
+            found=f"a gatekeeper at {settings.gatekeeper}",
+            fix="Start them there, as that user: andon up -C FOLDER",
+        )
     wanted = replace(server_settings(settings, target), host=host, port=port, workers=workers)
     if not wanted.serve_folders():
         raise UsageError(
