@@ -39,6 +39,7 @@ class Outcome:
         succeeded: Whether it got through; `None` where the attack did not run to its end.
         words: What the script said last.
         said: All that it said.
+        date: When that was.
     """
 
     tool: str
@@ -48,19 +49,32 @@ class Outcome:
     words: str
     said: tuple[str, ...]
     seconds: float
+    date: str
 
 
 def main(tools: list[str]) -> int:
-    """Run the attacks on all tools, or on those that are named; print a table, and keep a whole one."""
+    """Run the attacks on all tools, or on those that are named; print a table, and keep what was found."""
     BUILD.mkdir(parents=True, exist_ok=True)
     outcomes = list(attacked(tools or list(TOOLS)))
     print("\n" + "\n".join(table(outcomes)))
-    is_whole = not tools and all(one.succeeded is not None for one in outcomes)
+    is_whole = keep(outcomes)
+    written = f"{RESULT.relative_to(BUILD.parent.parent)}{' and docs/compared.md' if is_whole else ''}"
+    print(f"\nwritten to {written}")
+    return 1 if any(one.succeeded is None for one in outcomes) else 0
+
+
+def keep(outcomes: list[Outcome]) -> bool:
+    """Keep what was found beside what was found of other tools; whether all is there, and the page shows it."""
+    before = json.loads(RESULT.read_text())["outcomes"] if RESULT.exists() else []
+    known = {(one["tool"], one["attack"]): one for one in (*before, *(asdict(one) for one in outcomes))}
+    ordered = [known[tool, attack] for tool in TOOLS for attack in ATTACKS if (tool, attack) in known]
+    found = [Outcome(**one) for one in ordered]
+    lines = table(found)
+    RESULT.write_text(json.dumps({"table": lines, "outcomes": ordered}, indent=1) + "\n")
+    is_whole = len(found) == len(TOOLS) * len(ATTACKS) and all(one.succeeded is not None for one in found)
     if is_whole:
-        RESULT.write_text(json.dumps(kept(outcomes), indent=1) + "\n")
-        write_table(PAGE, table(outcomes))
-        print(f"\nwritten to {RESULT.relative_to(BUILD.parent.parent)} and {PAGE.relative_to(BUILD.parent.parent)}")
-    return 0 if is_whole or (tools and all(one.succeeded is not None for one in outcomes)) else 1
+        write_table(PAGE, lines)
+    return is_whole
 
 
 def write_table(page: Path, lines: list[str]) -> None:
@@ -125,7 +139,8 @@ def outcome_of(tool: str, attack: str, said: tuple[str, ...], seconds: float) ->
     verdict = re.fullmatch(r"(SUCCEEDED|REFUSED)\b:? ?(.*)", last)
     version = next((line.removeprefix("version: ") for line in said if line.startswith("version: ")), tool)
     succeeded = None if verdict is None else verdict[1] == "SUCCEEDED"
-    return Outcome(tool, version, attack, succeeded, last, said, round(seconds, 1))
+    day = datetime.now(UTC).date().isoformat()
+    return Outcome(tool, version, attack, succeeded, last, said, round(seconds, 1), day)
 
 
 def table(outcomes: list[Outcome]) -> list[str]:
@@ -146,12 +161,6 @@ def cell(outcome: Outcome) -> str:
         return "not run to its end"
     code = re.match(r"REFUSED ([a-z]+\.[a-z-]+)", outcome.words)
     return "succeeds" if outcome.succeeded else f"refused, `{code[1]}`" if code else "refused"
-
-
-def kept(outcomes: list[Outcome]) -> dict[str, object]:
-    """What was found, for programs."""
-    day = datetime.now(UTC).date().isoformat()
-    return {"date": day, "table": table(outcomes), "outcomes": [asdict(one) for one in outcomes]}
 
 
 if __name__ == "__main__":
