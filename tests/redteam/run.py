@@ -31,7 +31,7 @@ from tests.redteam.tier_one import at_t1  # noqa: E402
 PACKAGE: Final = ROOT / "src" / "andon"
 LISTED: Final = Path(__file__).with_name("listed.toml")
 HANDS: Final = 2
-MOST_ATTACKS: Final = 16
+MOST_ATTACKS: Final = 10
 LIMIT_S: Final = 240
 
 

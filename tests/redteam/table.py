@@ -62,6 +62,7 @@ SUBJECTS: Final = {
     52: "Witnesses deceived",
     53: "Recovery without right",
     54: "Evidence packs",
+    55: "Traces that only an audit finds",
 }
 HEAD: Final = """\
 # Attacks

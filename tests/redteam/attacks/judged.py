@@ -181,6 +181,7 @@ def absurd_policies(ground: Ground) -> Tried:
         "no number": replace(MODEL, criteria=(replace(auc, bound=float("nan")),)),
         "boundless": replace(MODEL, criteria=(replace(auc, bound=float("-inf")),)),
         "negative rows": replace(MODEL, criteria=(replace(auc, min_n=-1),)),
+        "every slice of one slice": replace(MODEL, criteria=(replace(auc, by="origin", slice="origin=JFK"),)),
         "nobody": replace(MODEL, signoffs=(SignOffRule("operations", 0, 1),)),
         "no time": replace(MODEL, signoffs=(SignOffRule("operations", 1, 0),)),
     }

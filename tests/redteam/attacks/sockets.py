@@ -186,7 +186,7 @@ def descriptor_kept(ground: Ground) -> Tried:
 def own_work_over_socket(ground: Ground) -> Tried:
     apart = ground.apart
     assert apart is not None
-    signed = apart.andon("ada", "approve", "release:late", "--as", "ada", "--reason", "mine")
+    signed = apart.andon("ada", "approve", "release:late", "--as", "ada", "--role", "owner", "--reason", "mine")
     assert signed.code == 0, signed.err
     answer = apart.run("ada")
     return Tried(() if answer.code == 3 else ("it went forward",), ("exit 3",) if answer.code == 3 else ())
