@@ -28,7 +28,7 @@ ATTACKS = {
     "deploy_alone": "run only the deploy step again",
     "own_model": "approve one's own model",
 }
-LIMIT_S = 900
+LIMIT_S = 1800
 
 
 @dataclass(frozen=True)
