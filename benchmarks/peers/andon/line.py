@@ -114,9 +114,9 @@ class Line:
         return self.run().refusal
 
     def wrong(self) -> list[str]:
-        """The codes of what `andon audit verify` finds wrong."""
+        """The codes of what `andon audit verify` finds wrong, each once."""
         found = re.findall(rf"WRONG\s+({CODE.pattern})", self.andon("audit", "verify").words)
-        return [one[0] for one in found]
+        return list(dict.fromkeys(one[0] for one in found))
 
     def model_objects(self) -> list[Path]:
         """The file of each model's bytes, the oldest model first."""
