@@ -5,6 +5,7 @@ import os
 import socket
 import struct
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -261,3 +262,14 @@ def test_a_message_is_canonical_json(ends):
     ends[0].send({"b": 1, "a": [True, None]}, 1.0)
     (length,) = struct.unpack(">I", ends[1]._connection.recv(4))
     assert json.loads(ends[1]._connection.recv(length)) == {"a": [True, None], "b": 1}
+
+
+def test_models_are_asked_by_the_measurer_and_user_code_goes_to_the_runner(tmp_path):
+    said = {"done": {"seconds": 1.0, "peak_bytes": 1, "outputs": []}}
+    runner, measurer = (Runner(tmp_path / name, os.getuid()) for name in ("run.sock", "ask.sock"))
+    apart = ApartChildren(Apart(tmp_path / "g.sock", {}, runner, measurer), tmp_path / "spool")
+    for job, asked in ((JOB, measurer), (replace(JOB, factory=tmp_path / "factory.py"), runner)):
+        listening = FakeRunner(asked.socket, said)
+        with apart.run(job, lambda _: None):
+            listening.join()
+        asked.socket.unlink()
