@@ -244,21 +244,28 @@ def need_users() -> None:
 
 
 def _problem() -> str:
-    if os.getuid() != 0:
-        return "only root can start processes of other OS users"
-    if not _shared_python():
-        return f"no Python {sys.version_info[0]}.{sys.version_info[1]} that every user may run"
-    return ""
+    return "" if os.getuid() == 0 else "only root can start processes of other OS users"
 
 
-def _shared_python() -> Path | None:
-    """A Python of this version that every user may run: this one, else the machine's."""
+def _shared_python(base: Path) -> Path:
+    """A Python of this version that every user may run: this one, else the machine's, else a copy of this one."""
     name = f"python{sys.version_info[0]}.{sys.version_info[1]}"
     known = (Path(sys.base_prefix) / "bin" / name, Path("/usr/bin") / name, Path("/usr/local/bin") / name)
-    return next((path for path in known if path.exists() and _open_to_all(path.resolve())), None)
+    found = next((path for path in known if path.exists() and _is_open_to_all(path.resolve())), None)
+    return found or _shared(Path(sys.base_prefix), base / "python") / "bin" / name
 
 
-def _open_to_all(path: Path) -> bool:
+def _shared(folder: Path, copy: Path) -> Path:
+    """A folder that every user may read: itself, else a copy of it; where the disk is the same, by links."""
+    if _is_open_to_all(folder.resolve()):
+        return folder
+    if subprocess.run(["cp", "-al", str(folder), str(copy)], capture_output=True, check=False).returncode:
+        shutil.copytree(folder, copy, symlinks=True, dirs_exist_ok=True)
+    copy.chmod(0o755)
+    return copy
+
+
+def _is_open_to_all(path: Path) -> bool:
     return all(one.stat().st_mode & 0o005 == 0o005 for one in (path, *path.parents))
 
 
@@ -290,11 +297,12 @@ def _lay_out(apart: Apart) -> None:
 
 def python_for_all(folder: Path) -> None:
     """Make an environment that every user may run and in which `andon` can be imported."""
-    python = _shared_python()
-    assert python is not None
-    subprocess.run([str(python), "-m", "venv", "--without-pip", str(folder)], check=True)
+    base = folder.parent
+    subprocess.run([str(_shared_python(base)), "-m", "venv", "--without-pip", str(folder)], check=True)
     (packages,) = (folder / "lib").glob("python*/site-packages")
-    own = [Path(andon.__file__).parents[1], *(Path(one) for one in sys.path if one.endswith("site-packages"))]
+    installed = [Path(one) for one in sys.path if one.endswith("site-packages")]
+    own = [_shared(Path(andon.__file__).parents[1], base / "source")]
+    own += [_shared(one, base / f"packages-{place}") for place, one in enumerate(installed)]
     (packages / "andon-for-all.pth").write_text("\n".join(map(str, own)) + "\n")
 
 
