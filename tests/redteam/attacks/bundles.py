@@ -115,3 +115,21 @@ def admission_relying_on_less(ground: Ground) -> Tried:
         record.roots.envelopes(),
     )
     return loading(lambda: check_bundle(bundle, TARGET, world.blobs.read, world.trust()))
+
+
+@attack(
+    "44i",
+    "Take the release before this one out of the bundle",
+    "serve folder",
+    "gates.lineage-open",
+    "gates.bundle-incomplete",
+)
+def without_predecessor(ground: Ground) -> Tried:
+    world = ground.at("admitted")
+    first = world.made.release
+    world.build_bound(weights=b"second", rows=b"more rows").build_approved().admit()
+    bundle = read_bundle(world.blobs.read(world.made.bundle))
+    assert first in bundle.manifests
+    rest = {name: one for name, one in bundle.manifests.items() if name != first}
+    changed = replace(bundle, manifests=rest)
+    return loading(lambda: check_bundle(changed, TARGET, world.blobs.read, world.trust()))

@@ -23,6 +23,12 @@ def gate_removed(ground: Ground) -> Tried:
     return admission(bound(world, declaration=world.declaration_without("model:late")))
 
 
+@attack("4d", "Take the release gate out of the factory's code", "user code", "gates.gate-undeclared")
+def release_gate_removed(ground: Ground) -> Tried:
+    world = ground.at("bound")
+    return admission(bound(world, declaration=world.declaration_without("release:late")))
+
+
 @attack("4b", "Never run a gate at all", "python", "gates.no-pass")
 def never_judged(ground: Ground) -> Tried:
     def without(gate):

@@ -7,6 +7,7 @@ from andon.contracts.evidence import Measurement
 from andon.gates.annulment import Annulment, annulment_statement
 from andon.gates.delegation import Delegation, delegation_statement
 from andon.gates.gatekeeper import Gatekeeper
+from andon.gates.verdict import verdict_statement
 from andon.gates.waiver import waiver_statement
 from tests.gates.world import DAY_NS, DOMAIN, FACTORY, GOOD_AUC, World
 from tests.redteam.attacks.overrides import failed, judge, past_the_gatekeeper, rejudged, released
@@ -110,3 +111,28 @@ def annulled_without_role(ground: Ground) -> Tried:
         past_the_gatekeeper(world, annulment_statement(annulment, verdict), who)
     done = released(world, GOOD_AUC, Measurement("leakage", 0.0, n=5000))
     return Tried(done.reached, (*(code for code in codes if code), *done.codes))
+
+
+@attack(
+    "49g",
+    "Sign a waiver or an annulment of something that is no verdict",
+    "command line",
+    "gates.not-a-verdict",
+    "gates.signer-not-gate",
+)
+def of_no_verdict(ground: Ground) -> Tried:
+    world = failed(ground)
+    model = world.made.model
+    sealed = world.waive(model)
+    forged = world.forge(verdict_statement(world.verdict(model, "model:late")), "trainer")
+    waiver = world.waiver(model)
+    _, verdict = world.verdict_said(model, "model:late")
+    annulment = Annulment(DOMAIN, FACTORY, sealed, "model:late", "x", world.clock.now_ns())
+    statements = {
+        "a waiver of a waiver": waiver_statement(replace(waiver, verdict=sealed), model),
+        "a waiver of a stranger's verdict": waiver_statement(replace(waiver, verdict=forged), model),
+        "an annulment of a waiver": annulment_statement(annulment, verdict),
+    }
+    return variants(
+        {name: lambda one=one: world.keeper.hand_in(world.seal(one, "bo")) for name, one in statements.items()}
+    )

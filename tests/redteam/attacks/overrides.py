@@ -339,7 +339,7 @@ def rejudged(world):
 
 @attack("50c", "Deploy on a Pass of before the floor asked for more", "python", "gates.floor-changed")
 def stricter_floor(ground: Ground) -> Tried:
-    demand = Demand("model", Criterion("auc", "ge", 0.9, side="lower"))
+    demand = Demand("model", Criterion("auc", "ge", 0.75, side="lower"))
     world = ground.at("bound").govern(criteria=(demand,))
     return admission(bound(world, latency_ns=7))
 

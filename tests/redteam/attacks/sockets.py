@@ -49,7 +49,12 @@ def call(name: str, **arguments: object) -> dict[str, object]:
 
 
 @attack(
-    "51a", "Speak to the gatekeeper as an OS user whom it does not know", "socket", "socket.unknown-user", needs="apart"
+    "51a",
+    "Speak to the gatekeeper as an OS user whom it does not know",
+    "socket",
+    "socket.unknown-user",
+    "frames.lost",
+    needs="apart",
 )
 def unknown_user(ground: Ground) -> Tried:
     return asked(ground, "eve", call("status_of"), call("run_line"))
