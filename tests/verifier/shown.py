@@ -10,6 +10,8 @@ from andon.gates.serving import Admission, decision_statement, read_decision
 from andon.kernel.armour import wrap
 from andon.kernel.digest import hex_of
 from andon.ledger.entry import Entry, leaf_bytes
+from andon.ledger.merkle import at_once, inclusion
+from andon.ledger.proof import Proof, write_proof
 from tests.gates.world import DOMAIN, FACTORY, TARGET, World
 
 
@@ -64,7 +66,7 @@ def shown(verify: ModuleType, world: World) -> Shown:
     for entry, sealed in record.everything(head.size):
         name = hex_of(entry.statement)
         files[f"statements/{name}.dsse.json"] = sealed.envelope
-        files[f"proofs/{name}.tlog-proof"] = with_leaf(entry, record.ledger.prove(entry.index)).encode()
+        files[f"proofs/{name}.tlog-proof"] = proof_of(world, entry, head.size).encode()
     files["ledger/leaves.ndjson"] = b"".join(leaf + b"\n" for _, leaf in record.ledger.rows.leaves(0, head.size))
     for size in range(1, head.size + 1):
         files[f"ledger/checkpoint-{size:012d}.txt"] = world.database.checkpoints.at(size).encode()
@@ -81,9 +83,11 @@ def shown(verify: ModuleType, world: World) -> Shown:
     return Shown(verify, files, {"release": release, "ledger": ledger}, record.fingerprint)
 
 
-def with_leaf(entry: Entry, proof: str) -> str:
-    """A proof as packs have it, with its entry."""
-    head, _, rest = proof.partition("\n")
+def proof_of(world: World, entry: Entry, size: int) -> str:
+    """A proof as packs have it: under the head of this size, with the entry itself."""
+    rows, note = world.database.ledger_rows, world.database.checkpoints.at(size)
+    path = at_once(lambda node: inclusion(entry.index, size, node), rows.nodes_at)
+    head, _, rest = write_proof(Proof(entry.index, tuple(path), note)).partition("\n")
     return f"{head}\nextra {wrap(leaf_bytes(entry))}\n{rest}"
 
 

@@ -145,6 +145,36 @@ def test_an_admission_with_fewer_people_than_the_floor_asks_for_is_found(verify,
     assert "1 of operations" in text
 
 
+def test_an_admission_is_held_to_the_trust_root_it_names(verify, at):
+    """Expired then, or with one policy only for a gate that the factory declares otherwise."""
+    world = at("approved")
+    policy = "sha256:" + "d" * 64
+    world.govern(policies=(("model:late", policy),))
+    forge_admission(world)
+    assert "another policy only" in str(shown(verify, world).problems())
+    world.next_root(expires_ns=world.clock.now_ns())
+    forge_admission(world)
+    assert "had expired" in str(shown(verify, world).problems())
+
+
+def test_a_sign_off_too_old_for_its_gate_does_not_count(verify, at):
+    world = at("approved")
+    world.clock.now += 6 * DAY_NS
+    forge_admission(world)
+    assert "1 of operations" in str(shown(verify, world).problems())
+
+
+def test_a_sign_off_about_other_evidence_does_not_count(verify, at):
+    world = at("bound")
+    question = world.question()
+    world.approve(question=replace(question, evidence="sha256:" + "e" * 64))
+    signoff = world.record.of_types(world.root, "andon/signoff/v1")[-1].digest
+    request = world.keeper.question(world.release_request(world.the("release")))
+    assert request == question
+    world.forge(verdict_statement(world.release_verdict(signoffs=(signoff,))))
+    assert "operations" in str(shown(verify, world).problems())
+
+
 def test_one_person_with_two_keys_counts_once(verify, at):
     world = at("approved")
     world.approve("bo", key="bo2")
