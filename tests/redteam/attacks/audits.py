@@ -104,3 +104,10 @@ def moved_dataset(ground: Ground) -> Tried:
     move = "insert into ref_moves (name, sequence, digest, moved_ns) values (?, 2, ?, 1)"
     assert world.sql(move, "dataset/flights/Schedule", world.made.snapshot) == 1
     return audit(world)
+
+
+@attack("55i", "Slip a Pass into the ledger that names a trust root still to come", "key files", "gates.root-unknown")
+def root_to_come(ground: Ground) -> Tried:
+    world = ground.at("approved")
+    world.forge_verdict(world.made.model, "model:late", root_version=99)
+    return audit(world)

@@ -140,6 +140,17 @@ def role_never_held(ground: Ground) -> Tried:
     return asked_and_forged(ground, lambda world: world.approve("di", role="operations"))
 
 
+@attack(
+    "23c",
+    "Approve in another role than the one that is asked for",
+    "key files",
+    "gates.no-pass",
+    "gates.people-missing",
+)
+def another_role(ground: Ground) -> Tried:
+    return asked_and_forged(ground, lambda world: world.approve("bo", role="reader"))
+
+
 @attack("24a", "Lose one's role between approval and deployment", "clock", "gates.people-missing")
 def role_lost(ground: Ground) -> Tried:
     world = ground.at("bound")

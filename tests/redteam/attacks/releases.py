@@ -143,3 +143,14 @@ def malformed_release(ground: Ground) -> Tried:
     return variants(
         {name: lambda one=one: world.keeper.bind(world.release(model, **one)) for name, one in facts.items()}
     )
+
+
+@attack("39g", "Revoke what nobody can revoke: a verdict, a rejection, a model", "python", "gates.not-revocable")
+def not_revocable(ground: Ground) -> Tried:
+    world = ground.at("approved")
+    rejection = world.approve("cy", "reject")
+    verdict, _ = world.verdict_said(world.made.model, "model:late")
+    things = {"a verdict": verdict, "a rejection": rejection, "a model": world.made.model}
+    return variants(
+        {name: lambda one=one: world.keeper.revoke(digest=one, by="bo", reason="x") for name, one in things.items()}
+    )
