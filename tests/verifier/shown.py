@@ -5,8 +5,8 @@ from types import ModuleType
 
 from andon.attest import envelope as envelopes
 from andon.attest.trust_json import fingerprint
-from andon.gates.said import Said
-from andon.gates.serving import Admission, decision_statement, read_decision
+from andon.gates.serving import Admission, decision_statement
+from andon.gates.verdict import Moved
 from andon.kernel.armour import wrap
 from andon.kernel.digest import hex_of
 from andon.ledger.entry import Entry, leaf_bytes
@@ -91,12 +91,11 @@ def proof_of(world: World, entry: Entry, size: int) -> str:
     return f"{head}\nextra {wrap(leaf_bytes(entry))}\n{rest}"
 
 
-def forge_admission(world: World, like: Said | None = None) -> str:
+def forge_admission(world: World, **changes: object) -> str:
     """An admission of the world's release, signed with the gatekeeper's key without asking the gatekeeper."""
     root = world.root
-    known = read_decision(Admission, like, root) if like else None
     said = world.record.of_types(root, "andon/gate-verdict/v1", "andon/release/v1", "andon/signoff/v1")
-    admission = known or Admission(
+    admission = Admission(
         domain=DOMAIN,
         factory=FACTORY,
         model_name="late",
@@ -107,7 +106,7 @@ def forge_admission(world: World, like: Said | None = None) -> str:
         root=fingerprint(root),
         root_version=root.version,
         tier="T0",
-        publish=None,  # type: ignore[arg-type]  # a forger writes what they like
-        time_ns=0,
+        publish=Moved("serving/flights/late/local", world.made.release, 1),
+        time_ns=world.clock.now_ns(),
     )
-    return world.forge(decision_statement(replace(admission, time_ns=world.clock.now_ns())))
+    return world.forge(decision_statement(replace(admission, **changes)))

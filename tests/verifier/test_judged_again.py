@@ -157,6 +157,42 @@ def test_an_admission_is_held_to_the_trust_root_it_names(verify, at):
     assert "had expired" in str(shown(verify, world).problems())
 
 
+def test_a_pass_for_another_target_does_not_admit_to_this_one(verify, at):
+    world = at("approved")
+    world.forge_verdict(world.made.model, "model:late", target="strict")
+    forge_admission(world)
+    assert "another target" in str(shown(verify, world).problems())
+
+
+def test_a_statement_of_another_trust_domain_is_found(verify, at):
+    world = at("approved")
+    world.forge_verdict(world.made.model, "model:late", domain="other.example")
+    assert "trust domain" in str(shown(verify, world).problems())
+
+
+def test_a_dataset_that_no_data_gate_published_is_found(verify, at):
+    world = at("approved")
+    world.forge_verdict(world.made.batch, "data:schedule", publish=None)
+    forge_admission(world)
+    assert "no data gate published" in str(shown(verify, world).problems())
+
+
+def test_an_admission_that_names_another_trust_root_is_found(verify, at):
+    world = at("approved")
+    forge_admission(world, root="sha256:" + "f" * 64)
+    assert "another trust root" in str(shown(verify, world).problems())
+
+
+def test_a_delegation_that_is_over_lends_nothing(verify, at):
+    world = at("bound")
+    world.delegate("bo", "di")
+    world.approve("di")
+    world.judge_release(world.the("release"))
+    world.clock.now += 3 * DAY_NS
+    forge_admission(world)
+    assert "1 of operations" in str(shown(verify, world).problems())
+
+
 def test_a_sign_off_too_old_for_its_gate_does_not_count(verify, at):
     world = at("approved")
     world.clock.now += 6 * DAY_NS
