@@ -65,10 +65,14 @@ def sign_file(output: Output, folder: Path, path: Path, *, person: str, key: str
 
 
 def show_revoked(output: Output, revoked: Revoked) -> None:
-    """Show what counts no more, and where it still answers."""
+    """Show what counts no more, and which target's record still names it."""
     output.say(f"The {revoked.kind} {revoked.digest} is revoked, as {revoked.by} asked.")
     for place in revoked.serves:
-        output.say(f"It still answers for {place}. Next: andon rollback", style="bold red")
+        output.say(
+            f"Servers of {place} fall back to the release before by themselves, or stop answering. "
+            "For the record: andon rollback",
+            style="bold red",
+        )
     output.result(revoked.to_json())
 
 
