@@ -28,6 +28,7 @@ from andon.line.train.environment import capture
 from andon.wiring.calls.showing import moment
 from andon.wiring.doors import doors
 from andon.wiring.settings import Settings, load_settings
+from andon.wiring.signing import service_signer
 from andon.wiring.tier import facts_of, standing
 from andon.wiring.trust import GATEKEEPER, LOG, current_root
 
@@ -128,7 +129,10 @@ def _keys(settings: Settings) -> Iterator[Check]:
     mode = stat.S_IMODE(home.keys.stat().st_mode)
     if mode & _OTHERS:
         yield Check("bad", "keys", f"{home.keys} has mode {mode:04o}", f"Run: chmod 700 {home.keys}")
-    for name in (GATEKEEPER, LOG):
+    on_token = settings.apart.key if settings.apart else ""
+    if on_token:
+        service_signer(on_token)
+    for name in (LOG,) if on_token else (GATEKEEPER, LOG):
         load_signer(home.key(name))
     others = sorted(path.stem for path in home.keys.glob("*.pem") if path.stem not in (GATEKEEPER, LOG))
     for name in others:
