@@ -133,3 +133,15 @@ def without_predecessor(ground: Ground) -> Tried:
     rest = {name: one for name, one in bundle.manifests.items() if name != first}
     changed = replace(bundle, manifests=rest)
     return loading(lambda: check_bundle(changed, TARGET, world.blobs.read, world.trust()))
+
+
+@attack(
+    "44j",
+    "Show a server a bundle under another trust root of the same version than it knows",
+    "serve folder",
+    "gates.bundle-damaged",
+)
+def another_second_root(ground: Ground) -> Tried:
+    world = ground.at("admitted")
+    known = (*world.record.all_roots()[:-1], replace(world.root, expires_ns=world.root.expires_ns + 1))
+    return loading(lambda: world.load(versions=known))
