@@ -5,6 +5,7 @@ from dataclasses import replace
 from andon.adapters.keys import load_signer
 from andon.attest.envelope import with_signature
 from andon.attest.statement import SIGNOFF, Statement, Subject, seal
+from andon.attest.trust_root import RoleInterval
 from andon.contracts.policy import SignOffRule
 from andon.gates.gatekeeper import Gatekeeper
 from andon.gates.request import Question
@@ -149,6 +150,19 @@ def role_never_held(ground: Ground) -> Tried:
 )
 def another_role(ground: Ground) -> Tried:
     return asked_and_forged(ground, lambda world: world.approve("bo", role="reader"))
+
+
+@attack("23d", "Approve before one's role begins", "clock", "gates.no-pass")
+def role_to_come(ground: Ground) -> Tried:
+    world = ground.at("bound")
+    later = RoleInterval("operations", world.clock.now + DAY_NS)
+    world.next_root(
+        principals=tuple(replace(one, roles=(later,)) if one.name == "di" else one for one in world.root.principals)
+    )
+    world.approve("di")
+    world.clock.now += 2 * DAY_NS
+    world.judge_release(world.the("release"))
+    return admission(world)
 
 
 @attack("24a", "Lose one's role between approval and deployment", "clock", "gates.people-missing")

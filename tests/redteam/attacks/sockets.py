@@ -14,7 +14,7 @@ from tests.redteam.tier_one import MOVES
 ASK = """
 import json, sys
 from andon.kernel.errors import AndonError
-from andon.wiring.frames import connect
+from andon.wiring.sockets.frames import connect
 try:
     with connect(sys.argv[1], 1 << 20) as frames:
         frames.send(json.loads(sys.argv[2]), 5.0)
