@@ -23,8 +23,8 @@ from andon.kernel.errors import AndonError, RefusedError, UsageError
 from andon.store.errors import StorageError
 from andon.wiring.answer import PUBLIC, answer_call
 from andon.wiring.ask import ask
-from andon.wiring.frames import connect
 from andon.wiring.refusals import refusal_from_json, refusal_to_json
+from andon.wiring.sockets.frames import connect
 
 HERE = Path("/nowhere")
 
@@ -157,8 +157,8 @@ def test_what_is_carried_comes_back_as_it_was():
 SERVER = """
 import sys
 from pathlib import Path
-from andon.wiring.frames import Frames
-from andon.wiring.listening import Listener, serve_connections
+from andon.wiring.sockets.frames import Frames
+from andon.wiring.sockets.listening import Listener, serve_connections
 
 def answer(connection):
     with Frames(connection, 1 << 16) as frames:

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from andon.kernel.canonical import dumps
 from andon.kernel.errors import AndonError, InputError, RefusedError, WaitingError
 from andon.runtime.children import Job
-from andon.wiring.apart import Apart, Runner
-from andon.wiring.apart_children import ApartChildren
-from andon.wiring.frames import Frames
-from andon.wiring.handover import plain_names, send_file, take_file
+from andon.wiring.apart_settings import Apart, Runner
+from andon.wiring.sockets.apart_children import ApartChildren
+from andon.wiring.sockets.frames import Frames
+from andon.wiring.sockets.handover import plain_names, send_file, take_file
 
 LIMIT = 1 << 16
 MINUTE_NS = 60_000_000_000

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from andon.contracts.policy import Tier
-from andon.wiring.apart import Apart, Runner
+from andon.wiring.apart_settings import Apart, Runner
 from andon.wiring.settings import Settings
 from andon.wiring.tier import ALONE, Facts, facts_of, standing
 from andon.wiring.witness_settings import WitnessAt

@@ -12,7 +12,7 @@ from tests.factories.tiers import USERS, Apart, apart_factory
 
 SPEAK = """
 import contextlib, json, sys
-from andon.wiring.frames import connect
+from andon.wiring.sockets.frames import connect
 frames = connect(sys.argv[1], 1 << 24)
 with contextlib.suppress(Exception):
     frames.send(json.loads(sys.argv[2]), 5.0)

@@ -35,7 +35,7 @@ from andon.wiring.calls.upkeep import roll_back
 from andon.wiring.calls.verdicts import verdicts_of
 from andon.wiring.calls.waivers import propose_waiver, waivers_of
 from andon.wiring.calls.witnessed import standing_of
-from andon.wiring.frames import malformed
+from andon.wiring.sockets.frames import malformed
 
 PUBLIC: Final[Mapping[str, Callable[..., object]]] = {
     call.__name__: call

@@ -12,9 +12,9 @@ from typing import Concatenate, Final, ParamSpec, TypeVar, cast, get_type_hints
 from andon.contracts.wire import from_json, to_json
 from andon.kernel.canonical import Json
 from andon.kernel.errors import AndonError, InputError, RefusedError, UsageError, WaitingError
-from andon.wiring.frames import Frames, connect, malformed
 from andon.wiring.refusals import refusal_from_json
 from andon.wiring.settings import load_settings
+from andon.wiring.sockets.frames import Frames, connect, malformed
 
 ANSWER_BYTES: Final = 256 << 20
 REQUEST_BYTES: Final = 16 << 20

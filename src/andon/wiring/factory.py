@@ -30,11 +30,11 @@ from andon.ledger.log import Ledger
 from andon.line.train.environment import capture
 from andon.runtime.children import Children
 from andon.runtime.line import Line, Records
-from andon.wiring.apart_children import ApartChildren
 from andon.wiring.children import LocalChildren, fresh_folder
 from andon.wiring.doors import doors
 from andon.wiring.settings import Settings, load_settings
 from andon.wiring.signing import service_signer
+from andon.wiring.sockets.apart_children import ApartChildren
 from andon.wiring.targets import ServedTargets
 from andon.wiring.tier import Standing, facts_of, standing
 from andon.wiring.trust import GATEKEEPER, LOG, current_root

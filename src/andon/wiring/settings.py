@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from andon.kernel.errors import InputError, UsageError
-from andon.wiring.apart import Apart, read_apart, socket_path
+from andon.wiring.apart_settings import Apart, read_apart, socket_path
 from andon.wiring.remind_settings import TABLE as REMIND
 from andon.wiring.remind_settings import UNTOLD, Remind, read_remind
 from andon.wiring.witness_settings import TABLE as WITNESS

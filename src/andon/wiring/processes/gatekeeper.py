@@ -13,13 +13,13 @@ from typing import Final
 
 from andon.kernel.errors import AndonError, InputError, UsageError
 from andon.wiring.answer import answer_call
-from andon.wiring.apart import Apart
+from andon.wiring.apart_settings import Apart
 from andon.wiring.ask import REQUEST_BYTES, SEND_S
 from andon.wiring.factory import open_factory
-from andon.wiring.frames import Frames
-from andon.wiring.listening import Listener, serve_connections
 from andon.wiring.refusals import refusal_to_json
 from andon.wiring.settings import FILE, Settings, acting_as, load_settings
+from andon.wiring.sockets.frames import Frames
+from andon.wiring.sockets.listening import Listener, serve_connections
 
 AT_ONCE: Final = 32
 REQUEST_S: Final = 10.0

@@ -15,10 +15,11 @@ from typing import Final
 from andon.contracts.wire import from_json, to_json
 from andon.kernel.errors import AndonError, InputError, UsageError
 from andon.runtime.children import Outcome, Progress
-from andon.wiring.apart import socket_path, user_id
+from andon.wiring.apart_settings import socket_path, user_id
 from andon.wiring.children import LocalChildren, fresh_folder, sweep
-from andon.wiring.frames import Frames
-from andon.wiring.handover import (
+from andon.wiring.refusals import refusal_to_json
+from andon.wiring.sockets.frames import Frames
+from andon.wiring.sockets.handover import (
     ORDER_BYTES,
     STEP_S,
     Done,
@@ -29,8 +30,7 @@ from andon.wiring.handover import (
     send_file,
     take_file,
 )
-from andon.wiring.listening import Listener, serve_connections
-from andon.wiring.refusals import refusal_to_json
+from andon.wiring.sockets.listening import Listener, serve_connections
 
 AT_ONCE: Final = 16
 _LOOK_S: Final = 0.5

@@ -16,8 +16,8 @@ from types import TracebackType
 from typing import Final, Self
 
 from andon.kernel.errors import UsageError
-from andon.wiring.frames import Frames
 from andon.wiring.refusals import refusal_to_json
+from andon.wiring.sockets.frames import Frames
 
 BACKLOG: Final = 128
 SAY_S: Final = 1.0

@@ -11,7 +11,7 @@ from andon.contracts.wire import from_json, to_json
 from andon.kernel.canonical import Json
 from andon.kernel.errors import InputError
 from andon.runtime.children import Job, Progress, Verb
-from andon.wiring.frames import Frames, malformed
+from andon.wiring.sockets.frames import Frames, malformed
 
 ORDER_BYTES: Final = 64 << 20
 SAID_BYTES: Final = 1 << 20

@@ -10,11 +10,20 @@ from andon.contracts.wire import from_json, to_json
 from andon.kernel.clock import SECOND_NS
 from andon.kernel.errors import RefusedError, WaitingError
 from andon.runtime.children import Job, Outcome, Progress
-from andon.wiring.apart import Apart, Runner
+from andon.wiring.apart_settings import Apart, Runner
 from andon.wiring.children import OUT, fresh_folder, sweep
-from andon.wiring.frames import Frames, connect, malformed
-from andon.wiring.handover import SAID_BYTES, STEP_S, Done, order_of, plain_names, progress_of, send_file, take_file
 from andon.wiring.refusals import refusal_from_json
+from andon.wiring.sockets.frames import Frames, connect, malformed
+from andon.wiring.sockets.handover import (
+    SAID_BYTES,
+    STEP_S,
+    Done,
+    order_of,
+    plain_names,
+    progress_of,
+    send_file,
+    take_file,
+)
 
 GRACE_S: Final = 60.0
 
