@@ -10,7 +10,7 @@ from andon.gates.gatekeeper import Gatekeeper
 from andon.gates.verdict import verdict_statement
 from andon.gates.waiver import waiver_statement
 from tests.gates.world import DAY_NS, DOMAIN, FACTORY, GOOD_AUC, World
-from tests.redteam.attacks.overrides import failed, judge, past_the_gatekeeper, rejudged, released
+from tests.redteam.attacks.overrides import failed, judge, past_the_gatekeeper, released
 from tests.redteam.catalogue import Ground, Tried, attack, refused, together, variants
 from tests.redteam.moves import BAD_AUC, admission, bound
 
@@ -56,9 +56,9 @@ def compared(world: World, weights: bytes):
 )
 def two_tiers(ground: Ground) -> Tried:
     def between(judged_at, admitted_at):
-        world = ground.at("bound").govern(tier="T1")
+        world = ground.at("founded").govern(tier="T1")
         world.keeper = Gatekeeper(replace(world.keeper.keeping, tier=judged_at))
-        rejudged(world)
+        world.build_bound().build_approved()
         world.keeper = Gatekeeper(replace(world.keeper.keeping, tier=admitted_at))
         return admission(world)
 

@@ -11,6 +11,8 @@ from andon.gates.bundle import check_bundle, read_bundle
 from andon.gates.gatekeeper import Gatekeeper
 from andon.ledger.checkpoint import Checkpoint, parse, sign
 from andon.ledger.cosignature import WitnessKey, cosign, cosignatures, parse_cosigner_key
+from andon.ledger.desk import Desk
+from andon.ledger.memory import accept_recovered
 from andon.ledger.merkle import EMPTY_ROOT
 from andon.ledger.note import note_key
 from andon.ledger.recovery import Recovery
@@ -302,3 +304,59 @@ def unrecovered(ground: Ground) -> Tried:
     world = ground.at("approved")
     cut(world, world.record.ledger.head().size - 1, with_head=True)
     return together((tried(world.approve, "signed on top"), admission(world)))
+
+
+class Disk:
+    """What a witness keeps, in memory: one ledger that it knows, and the head it cosigned last."""
+
+    def __init__(self, verifiers, head: Checkpoint) -> None:
+        self.known, self.head = verifiers, head
+
+    def verifiers(self, origin: str):
+        return self.known if origin == ORIGIN else ()
+
+    def load(self, origin: str) -> Checkpoint:
+        return self.head
+
+    def save(self, origin: str, note: str) -> None:
+        self.head = parse(note)
+
+
+@attack(
+    "53d",
+    "Bring a recovery that is about another head than the one that was seen",
+    "command line",
+    "ledger.not-recovered",
+    "witness.not-recovered",
+    "witness.unknown-log",
+)
+def another_recovery(ground: Ground) -> Tried:
+    world = ground.at("watched")
+    ledger = world.record.ledger
+    size = ledger.head().size
+    seen, resumed = parse(ledger.checkpoints.at(size)), parse(ledger.checkpoints.at(size - 3))
+    note, proof = ledger.checkpoints.at(size - 3), ledger.prove_growth(size - 3, size)
+    now = world.record.remembered()
+    assert now is not None
+    right = Recovery(replace(seen, size=size + 2, root=b"\2" * 32), resumed)
+    wrong = Recovery(replace(seen, size=size + 9, root=b"\3" * 32), resumed)
+    lost = replace(now, size=right.lost.size, root=right.lost.root)
+    assert accept_recovered(lost, now, proof, right)
+
+    def desk(head: Checkpoint) -> Desk:
+        log = tuple(ledger.verifiers.values())
+        return Desk("watcher", load_signer(world.home.key("watcher")), world.clock, Disk(log, head))
+
+    assert desk(right.lost).recover(right, note) == resumed
+    smaller = replace(now, size=resumed.size, root=resumed.root)
+    elsewhere = Recovery(replace(right.lost, origin="other"), replace(resumed, origin="other"))
+    return variants(
+        {
+            "another head was lost": lambda: accept_recovered(lost, now, proof, wrong),
+            "without the recovery itself": lambda: accept_recovered(lost, smaller, (), right),
+            "the witness saw another": lambda: desk(replace(right.lost, root=b"\4" * 32)).recover(right, note),
+            "the witness saw less": lambda: desk(resumed).recover(right, note),
+            "another head is resumed": lambda: desk(right.lost).recover(right, ledger.checkpoints.at(size - 4)),
+            "another ledger": lambda: desk(right.lost).recover(elsewhere, note),
+        }
+    )
