@@ -254,6 +254,7 @@ HINTS: Final = {
     "gates/gated.py::reaches": ("50b", "50a"),
     "gates/signoff.py::_may_speak": ("23b", "23a"),
     "gates/signoff.py::Count.is_met": ("15b", "26a"),
+    "gates/signoff.py::_Heard": ("26a", "20a", "49a"),
     "attest/trust_root.py::KeyState.is_valid": ("38m", "52k"),
     "attest/trust_root.py::RoleInterval.covers": ("23a", "24a"),
     "attest/trust_root.py::TrustRoot.is_expired": ("38n",),
