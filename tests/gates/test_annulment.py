@@ -81,3 +81,9 @@ def test_an_annulment_forged_with_the_gates_own_key_is_nobodys(failed):
         annulment = Annulment(verdict.domain, verdict.factory, digest, verdict.gate, reason, 1)
         failed.forge(annulment_statement(annulment, verdict))
     assert judged(failed, GOOD_AUC) == "FAILED"
+
+
+def test_a_target_that_asks_people_for_its_first_release_only_has_only_them_annul(failed):
+    failed.govern(first_signoffs=(("operations", 1),))
+    assert refusal(lambda: failed.annul(failed.made.model, "di")) == "gates.annulment-refused"
+    assert refusal(lambda: failed.annul(failed.made.model, "bo")) == ""

@@ -110,3 +110,15 @@ def test_a_rejection_by_a_delegate_stops_like_the_delegators_own(bound):
     bound.approve("bo")
     bound.approve("di", "reject")
     assert judged(bound).outcome == "PENDING"
+
+
+@pytest.mark.parametrize("is_revoked", [True, False])
+def test_a_delegates_rejection_stands_when_the_delegation_has_ended(bound, is_revoked):
+    digest = bound.delegate("cy", "di")
+    bound.approve("di", "reject")
+    bound.approve("bo")
+    if is_revoked:
+        bound.keeper.revoke(digest=digest, by="cy", reason="it was said in my name")
+    else:
+        bound.clock.now += 3 * DAY_NS
+    assert judged(bound).outcome == "PENDING"

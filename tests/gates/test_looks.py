@@ -100,3 +100,15 @@ def test_spans_overlap_where_a_moment_lies_in_both(one, other):
     both = [n for n in range(21) if one.from_ns <= n < one.until_ns and other.from_ns <= n < other.until_ns]
     if one.from_ns < one.until_ns and other.from_ns < other.until_ns:
         assert one.overlaps(other) == bool(both)
+
+
+def test_the_same_model_on_moved_rows_is_a_new_look_each_time(at):
+    """A failure is final for its own rows only, so whoever moves their edge could ask until it passes."""
+    world = governed(at)
+    model = world.model(b"the same")
+    bad = replace(GOOD_AUC, value=0.69, lower=0.68)
+    moved = [(Span("Schedule", 100 + n, 200 + n), b"rows %d" % n) for n in range(3)]
+    outcomes = [judge(world, model, span, rows, bad).outcome for span, rows in moved[:2]]
+    assert [*outcomes, judge(world, model, *moved[2]).outcome] == ["FAILED", "FAILED", "FAILED"]
+    assert judge(world, model, Span("Schedule", 300, 400), b"fresh rows").outcome == "PASSED"
+    assert all(line.is_sound for line in verify_everything(world.keeper.keeping))

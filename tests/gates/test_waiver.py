@@ -173,3 +173,17 @@ def test_what_was_not_measured_cannot_be_waived(at):
 
 def test_the_target_is_the_one_that_was_judged(failed):
     assert failed.verdict(failed.made.model, "model:late").target == TARGET
+
+
+@pytest.mark.parametrize(("started", "code"), [("al", ""), ("bo", "gates.waiver-void")])
+def test_who_started_the_release_did_not_waive_for_it(failed, started, code):
+    """The model was measured in a run of somebody else, so the verdict does not exclude who bound it later."""
+    world = failed
+    world.waive(world.made.model, "bo")
+    judged_again(world)
+    model = world.the("model")
+    world.made.report = world.report(model).digest
+    world.made.release = world.keeper.bind(world.release(model, initiators=(started,)))
+    world.approve("cy")
+    world.judge_release(world.the("release"))
+    assert refusal(world.admit) == code

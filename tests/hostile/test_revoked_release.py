@@ -55,3 +55,10 @@ def test_nobody_revokes_or_rolls_back_without_a_name_and_a_reason(at, by, reason
     assert refusal(lambda: world.keeper.revoke(digest=it, by=by, reason=reason)) == "gates.who-and-why"
     back = {"target": "local", "to": it, "by": by, "reason": reason}
     assert refusal(lambda: world.keeper.rollback(**back)) == "gates.who-and-why"
+
+
+def test_a_revoked_release_gets_no_new_proof_though_its_target_still_names_it(at):
+    world = at("admitted")
+    assert refusal(world.admit) == ""
+    world.keeper.revoke(digest=world.made.release, by="bo", reason="labels were wrong")
+    assert refusal(world.admit) == "gates.revoked"

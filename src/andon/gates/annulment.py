@@ -101,7 +101,8 @@ def why_not(person: Principal, verdict: Verdict, root: TrustRoot, at_ns: int) ->
     if person.name in verdict.excluded:
         return f"{person.name} made this work or started the run"
     held = {interval.role for interval in person.roles if interval.covers(at_ns)}
-    asked = {role for floor in root.floors if floor.target == verdict.target for role, _ in floor.signoffs}
+    floors = [floor for floor in root.floors if floor.target == verdict.target]
+    asked = {role for floor in floors for role, _ in (*floor.signoffs, *floor.first_signoffs)}
     if not held or (asked and held.isdisjoint(asked)):
         return f"{person.name} has no role that may: {', '.join(sorted(asked)) or 'any'}"
     return ""

@@ -203,7 +203,7 @@ def _check_looks(reading: _Reading, said: Said, verdict: Verdict, root: TrustRoo
     if not is_counted(verdict.gate, floor_for(root, verdict.target)):
         return
     before = [one for one in reading.said.values() if one.index < said.index]
-    looks = count_looks(before, span=verdict.evidence.span, content=verdict.content)
+    looks = count_looks(before, span=verdict.evidence.span, content=verdict.content, rows=verdict.evidence.rows)
     if looks != verdict.looks:
         raise _odd("gates.looks-differ", verdict.gate, f"{verdict.looks} looks at these rows, and there were {looks}")
 

@@ -1,13 +1,14 @@
 """The gates that a chain must have passed, one by one: which are demanded, by what, and whether their Pass holds."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final, get_args
 
 from andon.attest.trust_root import Floor
 from andon.contracts.declaration import Declaration
 from andon.contracts.policy import Policy, Tier
 from andon.contracts.release import ReleaseFacts
-from andon.gates.chain import Chain, single_input
+from andon.gates.chain import Chain, release_facts, single_input
 from andon.gates.criteria import weigh
 from andon.gates.passage import (
     Pass,
@@ -144,7 +145,9 @@ def _check_waivers(chain: Chain, passed: Pass, about: Sequence[Said]) -> None:
     verdict = passed.verdict
     if not verdict.waivers:
         return
-    now = found_again(verdict, about, chain.root, now_ns=chain.at_ns, only=verdict.waivers)
+    started = release_facts(chain.manifests[chain.release]).initiators  # they made the release, if not this verdict
+    asked = replace(verdict, excluded=(*verdict.excluded, *started))
+    now = found_again(asked, about, chain.root, now_ns=chain.at_ns, only=verdict.waivers)
     void = [one.criterion.text() for one, then in zip(now, verdict.findings, strict=True) if one.holds != then.holds]
     if void:
         raise refuse(
@@ -191,19 +194,46 @@ def data_pass(chain: Chain, floor: Floor, batch: Digest) -> Pass:
         except RefusedError as error:
             refusal = refusal if error.code == "gates.no-pass" else error
             continue
-        verdict = passed.verdict
-        effective = demanded(declared, floor, is_first=False)
-        findings = weigh(effective, verdict.evidence, verdict.champion)
-        if verdict.policy.digest() != effective.digest() and decide(findings, ()) != "PASSED":
-            raise refuse(
-                "gates.other-policy",
-                f"This batch passed {gate}, and its values do not satisfy what is demanded of it for this target now.",
-                batch,
-                "; ".join(f"{f.criterion.text()}: {f.why}" for f in findings if f.holds != "yes"),
-                "Ingest the batch again, or train without it.",
-            )
+        _check_data(chain, demanded(declared, floor, is_first=False), passed)
         return passed
     raise refusal
+
+
+def _check_data(chain: Chain, effective: Policy, passed: Pass) -> None:
+    """What is demanded of a batch now, held against its values and against the people who spoke about it.
+
+    A batch stays in use for years, so what counts is that its people were right when it was judged, and that nobody has
+    rejected it since. Nobody was ever asked to accept rows that only the policy of now calls too few.
+    """
+    verdict = passed.verdict
+    findings = weigh(effective, verdict.evidence, verdict.champion)
+    counts = count_people(
+        rules_for(effective, findings),
+        verdict.question(),
+        chain.about(verdict.subject),
+        chain.root,
+        excluded=verdict.excluded,
+        now_ns=verdict.time_ns,
+    )
+    missing = "; ".join(filter(None, (one.missing() for one in counts)))
+    is_few = any(one.holds == "too few" and one.criterion.severity == "block" for one in findings)
+    is_same = verdict.policy.digest() == effective.digest()
+    if (is_few and not is_same) or decide(findings, ()) != "PASSED":
+        raise refuse(
+            "gates.other-policy",
+            f"This batch passed {verdict.gate}, and does not satisfy what is demanded of it for this target now.",
+            verdict.subject,
+            "; ".join(f"{f.criterion.text()}: {f.why}" for f in findings if f.holds != "yes"),
+            "Ingest the batch again, or train without it.",
+        )
+    if missing:
+        raise refuse(
+            "gates.people-missing",
+            f"The gate {verdict.gate} lacks people.",
+            verdict.subject,
+            missing,
+            "Ingest the batch again and have it signed off, or train without it.",
+        )
 
 
 def _count_again(chain: Chain, facts: ReleaseFacts, passed: Pass, subject: Digest) -> list[Digest]:

@@ -261,7 +261,9 @@ def _looks(keeping: Keeping, request: JudgeRequest, root: TrustRoot) -> int:
     if not is_counted(gate, floor_for(root, request.target)):
         return 0
     verdicts = keeping.record.of_types(root, GATE_VERDICT)
-    return count_looks(verdicts, span=request.evidence.span, content=content_of(request.subject))
+    return count_looks(
+        verdicts, span=request.evidence.span, content=content_of(request.subject), rows=request.evidence.rows
+    )
 
 
 def _verdict(keeping: Keeping, case: _Case, moved: Moved | None) -> Verdict:

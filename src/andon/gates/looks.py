@@ -34,7 +34,7 @@ def with_looks(evidence: Evidence, looks: int) -> Evidence:
 
     Args:
         evidence: What was measured.
-        looks: How many different subjects were judged on overlapping rows, this one included; 0 for not counted.
+        looks: How many looks there were at overlapping rows, this one included; 0 for not counted.
     """
     measured = tuple(one for one in evidence.measurements if one.metric != LOOKS)
     if looks:
@@ -42,20 +42,23 @@ def with_looks(evidence: Evidence, looks: int) -> Evidence:
     return evidence if measured == evidence.measurements else replace(evidence, measurements=measured)
 
 
-def count_looks(verdicts: Iterable[Said], *, span: Span | None, content: Digest) -> int:
-    """How many different models had been judged on overlapping rows when this one first was, it included.
+def count_looks(verdicts: Iterable[Said], *, span: Span | None, content: Digest, rows: Digest) -> int:
+    """How many looks there were at overlapping rows when this model was first judged on exactly these, it included.
 
-    The count of a model does not change by what is judged later. Models of every name count, because a new name gives
-    no new rows; annulled verdicts count, because they were looks.
+    A look is a model judged on some rows. So the same model on another cut of them is one more: a failure is final for
+    its own rows only, and whoever moves their edge could otherwise ask until it passes. The count of a look does not
+    change by what is judged later. Models of every name count, because a new name gives no new rows; annulled verdicts
+    count, because they were looks.
 
     Args:
         verdicts: Everything gates said, in the order of the ledger.
         span: The rows that are looked at; `None` counts nothing and gives 0.
         content: The bytes that are judged.
+        rows: The rows they are judged on.
     """
     if span is None:
         return 0
-    seen: dict[Digest, None] = {}
+    seen: dict[tuple[Digest, Digest], None] = {}
     for one in verdicts:
         if one.statement.predicate_type != GATE_VERDICT:
             continue
@@ -65,7 +68,8 @@ def count_looks(verdicts: Iterable[Said], *, span: Span | None, content: Digest)
             continue
         looked = verdict.evidence.span
         if verdict.gate.startswith(_COUNTED) and looked is not None and looked.overlaps(span):
-            if verdict.content == content:
+            look = (verdict.content, verdict.evidence.rows)
+            if look == (content, rows):
                 break
-            seen[verdict.content] = None
+            seen[look] = None
     return len(seen) + 1

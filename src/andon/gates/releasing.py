@@ -9,7 +9,7 @@ from andon.attest.trust_root import TrustRoot, floor_of
 from andon.contracts.declaration import Declaration
 from andon.contracts.release import ReleaseFacts
 from andon.contracts.wire import from_json
-from andon.gates.admission import World, admit, check_floor, check_world, revoked
+from andon.gates.admission import World, admit, check_floor, check_unrevoked, check_world, revoked
 from andon.gates.bundle import bundle_json, make_bundle
 from andon.gates.chain import Chain, Proven, by_subject, general_of, release_facts, single_input
 from andon.gates.keeping import Keeping
@@ -88,6 +88,7 @@ def admit_release(keeping: Keeping, release: Digest, target: str) -> Receipt:
     chain, decisions = _gather(keeping, root, release, target, report.size)
     facts = release_facts(chain.manifests[release])
     serving, ref = keeping.serving(decisions, root, facts.model_name, target)
+    check_unrevoked(chain)
     if serving == release:
         return _receipt(keeping, root, decisions, release, target, chain.manifests)
     proven = admit(chain, replace(world, serving=serving))

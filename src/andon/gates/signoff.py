@@ -200,7 +200,9 @@ def _hear(
     role = signoff.role if rule.role == ANY_ROLE else rule.role
     lent = None
     if not _may_speak(root, voice.person, rule.role, signoff.role, logged_ns):
-        lent = lent_to(voice.person, role, known, root, signed_ns=logged_ns, now_ns=now_ns)
+        # A rejection does not end with what it was lent on: who lent it could take the rejection back by ending that.
+        until_ns = logged_ns if signoff.decision == "reject" else now_ns
+        lent = lent_to(voice.person, role, known, root, signed_ns=logged_ns, now_ns=until_ns)
     if signoff.decision == "reject":
         may = lent is not None or _may_speak(root, voice.person, rule.role, signoff.role, logged_ns)
         return _Heard(voice, lent, rejects=may)

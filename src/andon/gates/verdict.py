@@ -34,8 +34,8 @@ class Verdict:
         policy: What was demanded in effect: what the factory declared, and what the target's floor added.
         champion: Digest of the model that served on the target then; empty for none, or where nothing was compared.
         is_first: Whether the target had no champion then.
-        looks: How many different subjects this gate judged on overlapping rows, this one included; 0 where the rows
-            are of no time.
+        looks: How many looks there were at overlapping rows, each a model judged on some of them, this one included; 0
+            where the rows are of no time.
         tier: The trust tier at which it was judged.
         root_version: Version of the trust root under which it was judged.
         excluded: Principals whose sign-off did not count.
