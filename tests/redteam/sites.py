@@ -82,6 +82,7 @@ def watched(package: Path, path: Path) -> str:
     for place in sorted(places, key=lambda one: -one.at):
         call = ast.Call(ast.Name(SEEN, ast.Load()), [ast.Constant(place.site.name)], [])
         place.body.insert(place.at, ast.Expr(call))
+    tree.body[1:1] = ast.parse(f"{SEEN} = __import__('builtins').__dict__.get('{SEEN}', str)").body
     return ast.unparse(ast.fix_missing_locations(tree))
 
 
