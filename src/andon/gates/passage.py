@@ -107,6 +107,13 @@ def check_pass(said: Said, about: Sequence[Said], root: TrustRoot, *, factory: s
     if (verdict.domain, verdict.factory, verdict.gate, verdict.subject) != asked or gates != {gate}:
         raise refuse("gates.verdict-elsewhere", "This verdict is about something else.", gate, verdict.gate)
     signer = gate_behind(said, root)
+    if not 1 <= verdict.root_version <= root.version:
+        raise refuse(
+            "gates.root-unknown",
+            f"The gate {gate} judged by a trust root that does not exist.",
+            subject,
+            f"version {verdict.root_version} of {root.version}",
+        )
     if demanded(verdict.declared, floor_for(root, verdict.target), is_first=verdict.is_first) != verdict.policy:
         raise refuse(
             "gates.floor-changed",
