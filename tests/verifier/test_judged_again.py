@@ -8,12 +8,12 @@ from andon.adapters.keys import load_signer
 from andon.attest.statement import Statement, Subject
 from andon.attest.trust_root import Demand, RoleInterval, Waivable
 from andon.contracts.evidence import Measurement
-from andon.contracts.policy import Criterion, Policy
+from andon.contracts.policy import Criterion, Policy, SignOffRule
 from andon.gates.serving import Revocation, decision_statement
 from andon.gates.verdict import verdict_statement
 from andon.gates.waiver import waiver_statement
 from andon.ledger.cosignature import cosign
-from tests.gates.world import DAY_NS, DOMAIN, FACTORY, GOOD_AUC, RELEASE, SINCE_NS, moments_in, principal
+from tests.gates.world import DATA, DAY_NS, DOMAIN, FACTORY, GOOD_AUC, RELEASE, SINCE_NS, moments_in, principal
 from tests.verifier.shown import forge_admission, shown
 
 TWO = Policy("model:late", "ops", (Criterion("auc", "ge", 0.7, side="lower"), Criterion("brier", "le", 0.2)))
@@ -374,3 +374,65 @@ def test_a_sign_off_that_is_none_is_named_with_its_proof(verify, at):
         sealed = world.seal(Statement((Subject("x", "sha256:" + "1" * 64),), "andon/signoff/v1", {}), "bo")
         digest = world.record.add(unit, sealed)
     assert set(shown(verify, world).problems()) == {f"statements/{digest[7:]}.dsse.json"}
+
+
+def test_a_delegates_rejection_stands_when_the_delegation_is_over(verify, at):
+    world = at("approved")
+    world.delegate("cy", "di")
+    world.approve("di", "reject")
+    world.clock.now += 3 * DAY_NS
+    forge_admission(world)
+    assert "rejected by di" in str(shown(verify, world).problems())
+
+
+def test_a_waiver_by_who_started_the_release_does_not_count(verify, at):
+    world = at("founded").govern(waivable=WAIVABLE)
+    model, _ = ready(world, b"weights", AUC)
+    world.waive(model.digest, "bo")
+    world.judge_model(model, AUC)
+    world.made.report = world.report(model).digest
+    world.made.release = world.keeper.bind(world.release(model, initiators=("bo",)))
+    world.approve("cy")
+    world.judge_release(world.the("release"))
+    assert shown(verify, world).problems() == {}
+    forge_admission(world)
+    assert "auc" in str(shown(verify, world).problems())
+
+
+@pytest.mark.parametrize(("rows", "word"), [(4, ""), (1000, "blocked")])
+def test_rows_too_few_for_the_floor_that_nobody_accepted_are_found(verify, at, rows, word):
+    world = at("approved").govern(criteria=(Demand("data", Criterion("blocked", "le", 0.0, min_n=rows)),))
+    forge_admission(world)
+    found = shown(verify, world).problems()
+    assert word in str(found) if word else found == {}
+
+
+@pytest.mark.parametrize("people", [1, 2])
+def test_people_of_a_data_gate_are_counted_again(verify, at, people):
+    asks = replace(DATA, signoffs=(SignOffRule("operations", people, 30 * DAY_NS),))
+    world = at("founded")
+    batch = world.batch()
+    world.made.batch, world.made.dataset = batch.digest, world.judge_data(batch).published
+    model = world.model()
+    world.made.model = model.digest
+    world.judge_training(model)
+    world.judge_model(model)
+    world.made.report = world.report(model).digest
+    world.made.release = world.keeper.bind(world.release(model, declaration=world.declaration(asks)))
+    world.build_approved()
+    forge_admission(world)
+    assert f"people of data:schedule were missing when it was admitted: {people}" in str(
+        shown(verify, world).problems()
+    )
+
+
+def test_only_the_people_of_a_first_release_annul_where_a_target_asks_for_no_others(verify, at):
+    world = at("founded")
+    model, _ = ready(world, b"weights", AUC)
+    for who in ("bo", "di"):
+        world.annul(model.digest, who, of=world.verdict_said(model.digest, "model:late"))
+    world.judge_model(model)
+    bound(world, model).build_approved()
+    world.govern(first_signoffs=(("operations", 1),))
+    forge_admission(world)
+    assert "final" in str(shown(verify, world).problems())

@@ -128,7 +128,8 @@ class Floor:
         waivable: What people may take upon themselves there; nothing else.
         first_criteria: What is added while the target has no champion, in place of what compares with one.
         first_signoffs: Whose sign-off is added while the target has no champion.
-        looks: How many different models may be judged on overlapping evaluation rows; `None` for any number.
+        looks: How many looks there may be at overlapping evaluation rows, each a model judged on some of them; `None`
+            for any number.
         witnesses: How many different witnesses must have cosigned the ledger before anything moves forward.
     """
 

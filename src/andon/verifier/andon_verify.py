@@ -904,7 +904,8 @@ class Judge:
         counted: list[set[str]] = []
         for name, one in sorted(latest.items(), key=lambda pair: pair[1].index):
             role = one.values["role"] if rule["role"] == "*" else rule["role"]
-            lender = "" if holds(one.person() or {}, role, one.logged_ns) else self._lender(name, role, one, now_ns)
+            lent_ns = one.logged_ns if one.values["decision"] == "reject" else now_ns  # a rejection outlives its loan
+            lender = "" if holds(one.person() or {}, role, one.logged_ns) else self._lender(name, role, one, lent_ns)
             may = lender or holds(one.person() or {}, role, one.logged_ns)
             if one.values["decision"] == "reject":
                 if may:
@@ -948,7 +949,8 @@ class Judge:
     def is_annulled(self, verdict: Said) -> bool:
         """Whether two different people who may have annulled a verdict."""
         floor = floor_of(self.trust.newest, verdict.values["target"])
-        asked = {role for role, _ in (floor or {}).get("signoffs", [])}
+        rules = [*(floor or {}).get("signoffs", []), *(floor or {}).get("first_signoffs", [])]
+        asked = {role for role, _ in rules}
         people: set[str] = set()
         for one in self.of("annulment"):
             person = one.person()
@@ -966,6 +968,12 @@ def decide(found: Iterable[Object], people_missing: str) -> str:
         return "FAILED"
     is_waiting = people_missing or any(one["holds"] == "no" for one in held)
     return "PENDING" if is_waiting else "PASSED"
+
+
+def about(criterion: Object) -> list[object]:
+    """What people were asked to accept who were told that the rows of a criterion are too few."""
+    names = ("metric", "op", "side", "by", "slice", "baseline", "min_n")
+    return [criterion.get(name, "") for name in names]
 
 
 def declared_in(verdict: Object) -> Object:
@@ -1134,11 +1142,14 @@ class Admitting:
             raise WrongError(f"the gate {gate} passed under another policy than the factory declares")
         if "declared" in values and values["target"] != self.admission.values["target"]:
             raise WrongError(f"the gate {gate} passed for another target")
+        self._check_pinned(gate, declared)
+        self._check_demands([*declared["criteria"], *self._asked_of(gate)], passed)
+        return passed
+
+    def _check_pinned(self, gate: str, declared: Object) -> None:
         pinned = dict(self.floor.get("policies", [])).get(gate)
         if pinned and sha256(canonical(declared)) != pinned:
             raise WrongError(f"the target allows another policy only for the gate {gate}")
-        self._check_demands([*declared["criteria"], *self._asked_of(gate)], passed)
-        return passed
 
     def _pass(self, gate: str, subject: Digest) -> Said:
         content = self.release.content(subject)
@@ -1174,10 +1185,14 @@ class Admitting:
 
     def _check_demands(self, criteria: list[Object], passed: Said) -> None:
         """Every criterion holds on what was measured, or is waived, or people accepted that rows were too few."""
+        barred = [*passed.values["excluded"], *self.release.facts["initiators"]]
+        asked = replace(passed, values={**passed.values, "excluded": barred})
         found = self.judge.waived(
-            weigh(criteria, passed.values), passed, only=passed.values.get("waivers", []), now_ns=self.at_ns
+            weigh(criteria, passed.values), asked, only=passed.values.get("waivers", []), now_ns=self.at_ns
         )
-        lacking = [one for one in found if blocks(one) and one["holds"] == "no"]
+        known = [about(one) for one in passed.values["policy"]["criteria"]]
+        few = [one for one in found if one["holds"] == "too few" and about(one["criterion"]) not in known]
+        lacking = [one for one in found if blocks(one) and (one["holds"] == "no" or one in few)]
         if lacking:
             raise WrongError(
                 f"what {passed.values['gate']} measured does not satisfy {lacking[0]['criterion']['metric']}"
@@ -1212,8 +1227,11 @@ class Admitting:
             if self.release.manifests[digest]["kind"] != "batch":
                 continue
             passed = self._data_pass(gates, digest)
-            declared = self._declared(passed.values["gate"]) or passed.values["policy"]
-            self._check_demands([*declared["criteria"], *self._asked_of(passed.values["gate"])], passed)
+            gate = passed.values["gate"]
+            declared = self._declared(gate) or passed.values["policy"]
+            self._check_pinned(gate, declared)
+            self._check_demands([*declared["criteria"], *self._asked_of(gate)], passed)
+            self._check_people_of_batch(declared, passed)
             published.add((passed.values["publish"] or {}).get("digest"))
             passed_gates.add(passed.values["gate"])
         if not passed_gates:
@@ -1222,6 +1240,19 @@ class Admitting:
         datasets = {one for one in lineage if self.release.manifests[one]["kind"] == "dataset"}
         if lacking or not datasets <= published:
             raise WrongError(f"no data gate published {', '.join(sorted(lacking | (datasets - published)))}")
+
+    def _check_people_of_batch(self, declared: Object, passed: Said) -> None:
+        """The people whom the declared gate asks for, as they stood when it judged; a later rejection counts too."""
+        lacking = self.judge.missing(
+            declared,
+            passed.values["findings"],
+            passed,
+            only=None,
+            now_ns=int(passed.values["time_ns"]),
+            before=self.admission.index,
+        )
+        if lacking:
+            raise WrongError(f"people of {passed.values['gate']} were missing when it was admitted: {lacking}")
 
     def _data_pass(self, gates: list[str], batch: Digest) -> Said:
         problem = WrongError(f"no data gate passed the batch {batch}")
