@@ -40,6 +40,7 @@ from andon.line.serve.state import ServingState
 from andon.line.serve.upkeep import PAUSE_S, Upkeep
 from andon.wiring.doors import doors
 from andon.wiring.revocations import KnownRevocations, revoked_on
+from andon.wiring.settings import plain_name
 
 ENTROPY_BYTES = 8
 IDS_AT_A_TIME = 512
@@ -86,8 +87,13 @@ class ServerSettings:
         return bool(self.own)
 
     def serve_folder(self, model: str) -> ServeFolder:
-        """The serve folder of a model."""
-        return ServeFolder(Path(self.folder) / model, Path(self.own) / model if self.own else None)
+        """The serve folder of a model.
+
+        Raises:
+            InputError: The model is no plain name (`serve.not-a-name`).
+        """
+        name = plain_name(model)
+        return ServeFolder(Path(self.folder) / name, Path(self.own) / name if self.own else None)
 
     def serve_folders(self) -> list[ServeFolder]:
         """The serve folders of all models that were ever promoted to the target."""

@@ -75,12 +75,32 @@ class Settings:
         return self.database.parent / "trust"
 
     def serving(self, target: str) -> Path:
-        """Folder that the servers of a target read."""
-        return self.database.parent / "serve" / target
+        """Folder that the servers of a target read.
+
+        Raises:
+            InputError: The target is no plain name (`serve.not-a-name`).
+        """
+        return self.database.parent / "serve" / plain_name(target)
 
     def served(self, target: str) -> Path:
         """Folder that the servers of a target write: what they say of themselves, and the prediction log."""
-        return self.serving(target) if self.serve is None else self.serve / target
+        return self.serving(target) if self.serve is None else self.serve / plain_name(target)
+
+
+def plain_name(text: str) -> str:
+    """The name of a target or model, which is the name of its folder too, and never leads out of where that lies.
+
+    Raises:
+        InputError: It is a path or nothing (`serve.not-a-name`).
+    """
+    if text in ("", ".", "..") or "/" in text or "\0" in text:
+        raise InputError(
+            "serve.not-a-name",
+            "This is not the name of a target or of a model.",
+            found=repr(text)[:80],
+            fix="Write the name as the factory declares it, without any slash.",
+        )
+    return text
 
 
 def load_settings(folder: Path) -> Settings:

@@ -11,7 +11,6 @@ from typing import Final
 from andon.kernel.canonical import Json
 from andon.kernel.digest import Digest, short
 from andon.kernel.errors import AndonError, UsageError
-from andon.line.serve.folder import ServeFolder
 from andon.line.serve.routing import Moved, table_in_force
 from andon.wiring.factory import open_factory
 from andon.wiring.served import ServerSettings, opener_of
@@ -138,7 +137,7 @@ def _only_model(settings: ServerSettings) -> str:
 
 def _release_named(settings: ServerSettings, model: str, text: str) -> Digest:
     """The release of the target's routing table whose digest begins so; needs no database."""
-    table, _ = table_in_force(ServeFolder(Path(settings.folder) / model), opener_of(settings))
+    table, _ = table_in_force(settings.serve_folder(model), opener_of(settings))
     releases = [slot.release for slot in table.slots]
     found = [
         release for release in releases if release.removeprefix("sha256:").startswith(text.removeprefix("sha256:"))
