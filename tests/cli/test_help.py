@@ -43,3 +43,8 @@ def test_every_command_explains_itself(andon):
 def test_an_unknown_command_or_option_is_a_usage_error(andon):
     assert andon("statos").exit_code == 2
     assert andon("status", "--verbos").exit_code == 2
+
+
+def test_help_keeps_the_names_of_settings_tables(andon):
+    assert "[remind] in andon.toml" in " ".join(andon("remind", "--help").out.split())
+    assert "[people] in the folder's andon.toml" in " ".join(andon("gatekeeper", "serve", "--help").out.split())

@@ -306,6 +306,20 @@ def test_who_is_due_is_told_once_an_interval_and_by_name(waiting, andon, monkeyp
     assert andon("remind").exit_code == 0
 
 
+def test_a_gate_that_waits_for_a_role_nobody_has_is_told_of(waiting, andon):
+    """A role that was misspelt when somebody was named must not look as if nothing waited."""
+    misspelt = andon("policy", "show", "--toml").out.replace('role = "operations"', 'role = "opertions"')
+    (waiting.folder / "next.toml").write_text(misspelt)
+    assert andon("policy", "propose", "next.toml").exit_code == 0
+    assert andon("policy", "sign").exit_code == 0
+    said = andon("remind", "--json")
+    assert said.exit_code == 3
+    ((person, told),) = [(row["person"], row["told"]) for row in said.json]
+    assert person == "-"
+    assert "andon key add NAME --role operations" in told
+    assert " for nobody who could sign" in andon("status").out
+
+
 def test_it_takes_two_people_to_annul_and_then_the_gate_judges_again(refused, andon):
     reason = ("--reason", "the holdout was cut in half")
     assert "gates.annulment-refused" in andon("annul", "model:late", *reason, "--as", "ada").err

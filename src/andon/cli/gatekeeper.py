@@ -111,7 +111,7 @@ def settings(
 
 @app.command("serve")
 def serve(folder: Folder = HERE) -> None:
-    """Answer the calls of those whom `[people]` in the folder's andon.toml names, until interrupted."""
+    r"""Answer the calls of those whom \[people] in the folder's andon.toml names, until interrupted."""
     output = Output()
     with reported(output):
         from andon.wiring.processes.gatekeeper import serve_calls

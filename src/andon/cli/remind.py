@@ -5,7 +5,7 @@ from andon.cli.output import Output, reported
 
 
 def remind(folder: Folder = HERE, as_json: AsJson = False) -> None:
-    """Say who is due to sign what, and tell them by the command of [remind] in andon.toml. Exit code 3: somebody is."""
+    r"""Say who is due to sign what; tell them by the command of \[remind] in andon.toml. Exit code 3: somebody is."""
     output = Output(as_json)
     with reported(output):
         from andon.wiring.ask import ask
@@ -16,6 +16,6 @@ def remind(folder: Folder = HERE, as_json: AsJson = False) -> None:
         if found.due:
             output.table(NAMES, found.rows)
         else:
-            output.say("No gate waits for people.")
+            output.say("Nobody is due to sign anything.")
         output.result(found.to_json())
         raise SystemExit(found.exit_code)

@@ -174,7 +174,7 @@ def _waiting_run(opened: Opened, gate: str) -> Run:
             "approve.nothing-waits",
             "No gate waits for people here." if not gate else f"The gate {gate} does not wait for people.",
             found=waiting or "nothing waits",
-            fix="Run the line first: andon run",
+            fix="Name one of those that wait." if waiting else "Run the line first: andon run",
         )
     raise UsageError("approve.which", "More than one gate waits.", found=waiting, fix="Name one: andon approve GATE")
 

@@ -73,7 +73,8 @@ def found_from_csv(folder: Path, name: str, csv: Path, *, predict: str, key: str
             fix=f"andon init {name} --from {csv} --predict COLUMN",
         )
     if place.exists():
-        raise UsageError("init.exists", "This folder exists.", place=str(place), fix="Use another name.")
+        fix = f"Use another name, or go on with what is there: cd {place}"
+        raise UsageError("init.exists", "This folder exists.", place=str(place), fix=fix)
     guess = init_from_csv(place, csv, predict=predict, key=key or None, time=time or None)
     return _found(place, name, tuple(guess.lines))
 

@@ -19,7 +19,7 @@ from andon.line.serve.sealing import table_opener
 from andon.registry.ports import Ref
 from andon.runtime.run import Attempt, Run
 from andon.wiring.calls.finding import find_run
-from andon.wiring.calls.reminding import Due, who_is_due
+from andon.wiring.calls.reminding import NOBODY, Due, who_is_due
 from andon.wiring.calls.showing import id_shown, mebibytes, moment, moment_in, short_or_none
 from andon.wiring.calls.waivers import standing_waivers
 from andon.wiring.factory import Opened, open_factory
@@ -207,7 +207,9 @@ def _standing(runs: list[Run]) -> list[Run]:
 def _waits(due: Sequence[Due]) -> list[str]:
     people: dict[tuple[str, int], list[str]] = {}
     for one in due:
-        people.setdefault((one.gate, one.since_ns), []).append(one.person)
+        people.setdefault((one.gate, one.since_ns), []).append(
+            "nobody who could sign" if one.person == NOBODY else one.person
+        )
     return [
         f"{gate} waits since {moment(since_ns)} for {' or '.join(dict.fromkeys(names))}"
         for (gate, since_ns), names in people.items()

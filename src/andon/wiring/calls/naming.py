@@ -60,7 +60,10 @@ def name_in_policy(
 def _check_named(root: TrustRoot, name: str, roles: Sequence[str]) -> None:
     if any(principal.name == name for principal in root.principals):
         raise UsageError(
-            "key.person-exists", f"{name} is in the trust root already.", found=name, fix="Use another name."
+            "key.person-exists",
+            f"{name} is in the trust root already.",
+            found=name,
+            fix="Use another name; roles and keys change by andon policy show --toml, an edit, andon policy propose.",
         )
     if not roles or SERVICE_ROLES & set(roles):
         raise UsageError(

@@ -22,6 +22,7 @@ from andon.wiring.remind_settings import Remind
 
 NAMES = ("person", "gate", "role", "since", "missing", "told")
 WITHIN_S: Final = 30.0
+NOBODY: Final = "-"  # no name that a person can have
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class Due:
     """One person for whom one gate waits.
 
     Attributes:
+        person: Who could sign; `NOBODY` where no person (left) has the role.
         subject: Digest of what is to be signed.
         since_ns: Since when the gate waits, in nanoseconds UTC.
         missing: What the gate lacks, in words.
@@ -98,7 +100,7 @@ def remind(folder: Path) -> Reminders:
 
 
 def who_is_due(opened: Opened) -> tuple[Due, ...]:
-    """Every person who could give what a waiting gate lacks, and did not yet."""
+    """Every person who could give what a waiting gate lacks, and did not yet; a line too where there is none."""
     root = opened.gatekeeper.keeping.record.root()
     found: list[Due] = []
     for run in waiting_runs(opened):
@@ -107,7 +109,7 @@ def who_is_due(opened: Opened) -> tuple[Due, ...]:
         except AndonError:
             continue  # it waits for something else than people, or cannot be judged; `andon run` says what
         for count in waiting.counts:
-            found += _due(opened, root, waiting, count)
+            found += list(_due(opened, root, waiting, count)) or _for_nobody(waiting, count)
     return tuple(sorted(found, key=lambda one: (one.since_ns, one.gate, one.person)))
 
 
@@ -125,6 +127,18 @@ def _due(opened: Opened, root: TrustRoot, waiting: Waiting, count: Count) -> Ite
             yield Due(person.name, waiting.gate, count.rule.role, subject, waiting.run.since_ns, missing)
 
 
+def _for_nobody(waiting: Waiting, count: Count) -> list[Due]:
+    """A gate that waits for people of whom there are none must not look as if it did not wait."""
+    if count.is_met or count.rejected:  # who rejected has answered
+        return []
+    role, subject = count.rule.role, waiting.request.subject.digest
+    missing = count.missing().partition(" (")[0]
+    why = "nobody could sign; an owner names somebody: andon key add NAME --role " + (
+        "ROLE" if role == ANY_ROLE else role
+    )
+    return [Due(NOBODY, waiting.gate, role, subject, waiting.run.since_ns, missing, why)]
+
+
 def _told(place: Path) -> Mapping[str, str]:
     """When each reminder was sent last; what cannot be read counts as nothing, so that nobody is left untold."""
     try:
@@ -135,6 +149,8 @@ def _told(place: Path) -> Mapping[str, str]:
 
 
 def _tell(one: Due, wanted: Remind, told: dict[str, str], opened: Opened, now_ns: int) -> Due:
+    if one.person == NOBODY:
+        return one
     last = told.get(one.identity, "")
     if last.isdecimal() and now_ns - int(last) < wanted.every_ns:
         return replace(one, told=moment(int(last)))
