@@ -230,5 +230,5 @@ def _malformed(path: Path, found: str) -> InputError:
         "This settings file says something that means nothing.",
         place=str(path),
         found=found,
-        fix="Known are [factory] name, id; [state] database, store, gatekeeper, serve; [remind]; [[witness]]; [people].",
+        fix="Known: [factory] name, id; [state] database, store, gatekeeper, serve; [remind]; [[witness]]; [people].",
     )
