@@ -51,9 +51,9 @@ def test_the_verifier_runs_where_andon_is_not_installed(made, bare_python, tmp_p
     assert (code, out.splitlines()[-1][:4]) == (1, "BAD:")
 
 
-def test_without_a_fingerprint_a_pack_is_unanchored_whatever_else_is_wrong(made, check):
+def test_without_a_fingerprint_a_sound_pack_is_unanchored_and_a_broken_one_is_bad(made, check):
     assert check(made.data, None)[0] == 3
-    assert check(made.data[:-1], None)[0] == 3
+    assert check(made.data[:-1], None)[0] == 1
 
 
 def test_another_factorys_fingerprint_does_not_fit(made, check):

@@ -17,6 +17,7 @@ from andon.gates.passage import (
     demanded,
     final_verdicts,
     found_again,
+    makers_of,
     newest_pass,
     rules_for,
 )
@@ -247,7 +248,7 @@ def _count_again(chain: Chain, facts: ReleaseFacts, passed: Pass, subject: Diges
         verdict.question(),
         chain.about(subject),
         chain.root,
-        excluded=(*verdict.excluded, *facts.initiators),
+        excluded=(*verdict.excluded, *facts.initiators, *_makers(chain)),
         now_ns=chain.at_ns,
     )
     missing = "; ".join(filter(None, (one.missing() for one in counts)))
@@ -260,6 +261,12 @@ def _count_again(chain: Chain, facts: ReleaseFacts, passed: Pass, subject: Diges
             "Have the people named sign off: andon approve.",
         )
     return [digest for one in counts for digest in (*(d for _, d in one.approved), *one.lent)]
+
+
+def _makers(chain: Chain) -> frozenset[str]:
+    """Whoever trained or measured the model of a release, in whichever run: they do not approve their own work."""
+    model = single_input(chain.manifests[chain.release], "model", chain.manifests)
+    return makers_of(chain.about(model, content_of(chain.manifests[model])), chain.root)
 
 
 def check_release_gate(chain: Chain, floor: Floor, facts: ReleaseFacts) -> list[Digest]:

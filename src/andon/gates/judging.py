@@ -9,11 +9,11 @@ from andon.attest.trust_root import Principal, TrustRoot
 from andon.contracts.policy import Finding, Outcome, Policy
 from andon.contracts.wire import to_json
 from andon.gates.annulment import standing
-from andon.gates.chain import release_facts
+from andon.gates.chain import release_facts, single_input
 from andon.gates.criteria import check_policy, final_failures, is_of_the_world, weigh
 from andon.gates.keeping import Keeping
 from andon.gates.looks import count_looks, is_counted, with_looks
-from andon.gates.passage import count_people, decide, demanded, final_verdicts, floor_for, rules_for
+from andon.gates.passage import count_people, decide, demanded, final_verdicts, floor_for, makers_of, rules_for
 from andon.gates.request import Judgement, JudgeRequest, Publication, Question
 from andon.gates.said import Said
 from andon.gates.signers import gate_behind, person_behind
@@ -232,7 +232,7 @@ def _case(keeping: Keeping, request: JudgeRequest, root: TrustRoot) -> _Case:
     policy, is_first = _effective(keeping, request, root)
     question, content = request.question(policy), content_of(request.subject)
     known = tuple(keeping.record.known((request.subject.digest, content), root))
-    excluded, now_ns = _excluded(request), keeping.clock.now_ns()
+    excluded, now_ns = _excluded(keeping, request, root), keeping.clock.now_ns()
     looks = _looks(keeping, request, root)
     weighed = weigh(policy, with_looks(request.evidence, looks), request.champion)
     findings, waivers = waive(weighed, question, known, root, excluded=excluded, now_ns=now_ns)
@@ -308,10 +308,14 @@ def _final_first(keeping: Keeping, stands: Sequence[Digest], root: TrustRoot) ->
     return tuple(finding for verdict in verdicts for finding in final_failures(verdict.findings))
 
 
-def _excluded(request: JudgeRequest) -> tuple[str, ...]:
-    """Whose approval does not count: those named by who asks, and those the release itself names."""
-    initiators = release_facts(request.subject).initiators if request.subject.kind == "release" else ()
-    return tuple(sorted({*request.excluded, *initiators}))
+def _excluded(keeping: Keeping, request: JudgeRequest, root: TrustRoot) -> tuple[str, ...]:
+    """Whose approval does not count: those named by who asks; for a release, those it names and who made its model."""
+    if request.subject.kind != "release":
+        return tuple(sorted(set(request.excluded)))
+    inputs = keeping.manifests.many([item.digest for item in request.subject.inputs])
+    model = inputs[single_input(request.subject, "model", inputs)]
+    makers = makers_of(keeping.record.known((model.digest, content_of(model)), root), root)
+    return tuple(sorted({*request.excluded, *release_facts(request.subject).initiators, *makers}))
 
 
 def _missing(case: _Case) -> tuple[str, ...]:

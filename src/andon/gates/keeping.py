@@ -86,15 +86,13 @@ class Keeping:
         """
         found = {release: self.manifests.get(release)}
         before = str(found[release].facts.get("predecessor", ""))
+        named = {item.digest for item in found[release].inputs}
+        found |= self.manifests.many({*named, before} if before else named)
+        waiting = {item.digest for digest in named if found[digest].kind == "model" for item in found[digest].inputs}
+        while waiting := waiting - set(found):
+            generation = self.manifests.many(waiting)
+            found |= generation
+            waiting = {item.digest for manifest in generation.values() for item in manifest.inputs}
         if before:
-            found[before] = self.manifests.get(before)
-            found |= {item.digest: self.manifests.get(item.digest) for item in found[before].inputs}
-        named = [item.digest for item in found[release].inputs]
-        found |= {digest: self.manifests.get(digest) for digest in named}
-        waiting = [item.digest for d in named if found[d].kind == "model" for item in found[d].inputs]
-        while waiting:
-            digest = waiting.pop()
-            if digest not in found:
-                found[digest] = self.manifests.get(digest)
-                waiting += [item.digest for item in found[digest].inputs]
+            found |= self.manifests.many({item.digest for item in found[before].inputs} - set(found))
         return found

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from andon.attest.statement import GATE_VERDICT, REVOCATION, WAIVER
 from andon.attest.trust_root import Floor, TrustRoot, floor_of
@@ -19,6 +20,8 @@ from andon.gates.verdict import Verdict, read_verdict
 from andon.gates.waiver import waive
 from andon.kernel.digest import Digest
 from andon.kernel.errors import InputError, RefusedError
+
+_OF_MODELS: Final = ("training", "model")
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +219,25 @@ def _under_floor_of_now(
     floor = next((floor for floor in root.floors if floor.target == target == verdict.target), None)
     policy = with_budget(effective_policy(verdict.declared, floor, has_champion=not verdict.is_first), floor)
     return found_again(replace(verdict, policy=policy), said, root, now_ns=now_ns)
+
+
+def makers_of(said: Iterable[Said], root: TrustRoot) -> frozenset[str]:
+    """Everybody whose approval did not count when a model was judged: who trained and measured it, in whichever run.
+
+    Args:
+        said: Statements about the model and its bytes.
+        root: Who is who.
+    """
+    found: set[str] = set()
+    for one in said:
+        try:
+            verdict = _verdict_of(one)
+            gate_behind(one, root)
+        except RefusedError:
+            continue
+        if verdict.gate.partition(":")[0] in _OF_MODELS:
+            found |= set(verdict.excluded)
+    return frozenset(found)
 
 
 def _verdict_of(said: Said) -> Verdict:

@@ -3,7 +3,7 @@
 Writing takes an open unit. Questions see what is committed, never what an open unit wrote.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -52,6 +52,15 @@ class Statements(Protocol):
         Raises:
             InputError: There is none (`gates.unknown-statement`).
             IntegrityError: The record is not what was recorded (`gates.statement-damaged`).
+        """
+        ...
+
+    def many(self, digests: Collection[Digest]) -> Mapping[Digest, Sealed]:
+        """Several statements at once, by digest, each hashed again as it is read.
+
+        Raises:
+            InputError: One of them is not there (`gates.unknown-statement`).
+            IntegrityError: A record is not what was recorded (`gates.statement-damaged`).
         """
         ...
 

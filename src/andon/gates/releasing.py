@@ -94,11 +94,11 @@ def admit_release(keeping: Keeping, release: Digest, target: str) -> Receipt:
     proven = admit(chain, replace(world, serving=serving))
     with keeping.units.begin() as unit:
         keeping.record.check_size(unit, report.size)
-        _move(keeping, unit, _admission(root, chain, proven, _next(root, facts, release, ref), world), ref)
+        stated = _move(keeping, unit, _admission(root, chain, proven, _next(root, facts, release, ref), world), ref)
     keeping.remember(root)
     if floor.witnesses:  # the admission too must be seen by others, before any server is shown it
         check_witnessed(keeping.record.witnessed(keeping.units, root), floor.witnesses, keeping.clock.now_ns())
-    return _receipt(keeping, root, keeping.decisions(root), release, target, chain.manifests)
+    return _receipt(keeping, root, [*decisions, keeping.record.get(stated, root)], release, target, chain.manifests)
 
 
 def roll_back(keeping: Keeping, *, target: str, to: Digest, by: str, reason: str) -> Receipt:
@@ -253,11 +253,12 @@ def _next(root: TrustRoot, facts: ReleaseFacts, release: Digest, ref: Ref | None
     return Moved(name, release, (ref.sequence if ref else 0) + 1)
 
 
-def _move(keeping: Keeping, unit: Unit, decision: Admission | Rollback, ref: Ref | None) -> None:
-    """Sign a decision and move the name, in one unit."""
-    keeping.record.say(unit, decision_statement(decision))
+def _move(keeping: Keeping, unit: Unit, decision: Admission | Rollback, ref: Ref | None) -> Digest:
+    """Sign a decision and move the name, in one unit; returns the statement's digest."""
+    stated = keeping.record.say(unit, decision_statement(decision))
     moved = decision.publish
     keeping.refs.move(unit, moved.ref, ref.digest if ref else None, moved.digest, decision.time_ns)
+    return stated
 
 
 def _admitted(decisions: list[Said], root: TrustRoot, release: Digest, target: str) -> Said:
@@ -287,14 +288,15 @@ def _receipt(
     if admission is None:
         raise refuse("gates.not-admitted", "This release was never admitted.", target, release)
     record = keeping.record
-    digests = (*admission.relied, admitted.digest)
-    sealed = {digest: record.statements.get(digest) for digest in digests}
-    entries = {digest: record.ledger.entry(one.index) for digest, one in sealed.items()}
+    sealed = record.statements.many((*admission.relied, admitted.digest))
+    indices = {digest: one.index for digest, one in sealed.items()}
+    proofs = record.ledger.prove_many(tuple(indices.values()))
+    entries = record.ledger.entries(tuple(indices.values()))
     bundle = make_bundle(
         release,
         manifests,
         [one.envelope for one in sealed.values()],
-        {digest: (entry, record.ledger.prove(entry.index)) for digest, entry in entries.items()},
+        {digest: (entries[index], proofs[index]) for digest, index in indices.items()},
         record.roots.envelopes(),
     )
     stored = keeping.blobs.put([dumps(bundle_json(bundle))])

@@ -1,7 +1,8 @@
 """The ledger itself: append a decision, prove that it is there, audit the whole."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from andon.kernel.clock import Clock
 from andon.kernel.digest import Digest
@@ -17,6 +18,8 @@ from andon.ledger.merkle import Place, at_once, completed_nodes, consistency, in
 from andon.ledger.ports import CheckpointRows, LedgerRows, Witness
 from andon.ledger.proof import Proof, write_proof
 from andon.ledger.witnessing import Witnessed, ask, counted
+
+_NEAR: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,18 +77,33 @@ class Ledger:
             InputError: There is none with this index.
             IntegrityError: What is stored is not an entry, or not this one.
         """
-        for _, leaf in self.rows.leaves(index, index + 1):
-            entry = parse_leaf(leaf)
-            if entry.index != index:
-                raise self._mismatch(f"entry {entry.index} in place of {index}")
-            return entry
-        raise InputError(
-            "ledger.no-such-entry",
-            "There is no such entry in the ledger.",
-            place=self.origin,
-            found=f"entry {index} of {self.rows.size()}",
-            fix="Ask for an entry below the size.",
-        )
+        return self.entries((index,))[index]
+
+    def entries(self, indices: Collection[int]) -> dict[int, Entry]:
+        """Several entries, by index: those that stand near one another are read together.
+
+        Raises:
+            InputError: There is none with one of these indices.
+            IntegrityError: What is stored is not an entry, or not that one.
+        """
+        wanted = sorted(set(indices))
+        found: dict[int, Entry] = {}
+        for first, stop in _stretches(wanted):
+            for at, leaf in self.rows.leaves(first, stop):
+                entry = parse_leaf(leaf)
+                if entry.index != at:
+                    raise self._mismatch(f"entry {entry.index} in place of {at}")
+                found[at] = entry
+        missing = next((index for index in wanted if index not in found), None)
+        if missing is not None:
+            raise InputError(
+                "ledger.no-such-entry",
+                "There is no such entry in the ledger.",
+                place=self.origin,
+                found=f"entry {missing} of {self.rows.size()}",
+                fix="Ask for an entry below the size.",
+            )
+        return {index: found[index] for index in indices}
 
     def head(self) -> Checkpoint:
         """The verified newest head.
@@ -162,12 +180,23 @@ class Ledger:
             UsageError: There is no such entry.
             IntegrityError: The head is not rightly signed, or a node is missing.
         """
+        return self.prove_many((index,))[index]
+
+    def prove_many(self, indices: Collection[int]) -> dict[int, str]:
+        """The proofs of several entries, whose nodes are fetched together; see `prove`."""
         cosigned = self.checkpoints.last_cosigned()
-        note = (self.checkpoints.at(cosigned) if cosigned > index else None) or self._newest()
+        kept = self.checkpoints.at(cosigned) if cosigned else None
+        under = {index for index in indices if kept and index < cosigned}
+        proofs = self._proofs(under, kept) if kept and under else {}
+        rest = [index for index in indices if index not in under]
+        return proofs | (self._proofs(rest, self._newest()) if rest else {})
+
+    def _proofs(self, indices: Collection[int], note: str) -> dict[int, str]:
         size = verify(note, self.origin, self.verifiers.values()).size
-        return write_proof(
-            Proof(index, tuple(at_once(lambda node: inclusion(index, size, node), self.rows.nodes_at)), note)
+        paths = at_once(
+            lambda node: {index: tuple(inclusion(index, size, node)) for index in indices}, self.rows.nodes_at
         )
+        return {index: write_proof(Proof(index, path, note)) for index, path in paths.items()}
 
     def prove_growth(self, size1: int, size2: int) -> tuple[bytes, ...]:
         """The proof that the ledger at `size2` begins with the one at `size1`; no hashes when `size1` is 0.
@@ -243,3 +272,16 @@ class Ledger:
             found=found,
             fix="Stop, and run andon audit verify; restore the ledger from a copy that verifies.",
         )
+
+
+def _stretches(wanted: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Ranges that hold all of some ascending indices, and not much more."""
+    first = last = -_NEAR
+    for index in wanted:
+        if index - last >= _NEAR:
+            if last >= 0:
+                yield first, last + 1
+            first = index
+        last = index
+    if last >= 0:
+        yield first, last + 1

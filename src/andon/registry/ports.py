@@ -3,6 +3,7 @@
 Writing takes an open unit. Questions see what is committed, never what an open unit wrote.
 """
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -39,6 +40,15 @@ class Manifests(Protocol):
         Raises:
             InputError: There is none (`registry.unknown-artefact`).
             IntegrityError: The record is not what was recorded (`registry.manifest-damaged`).
+        """
+        ...
+
+    def many(self, digests: Collection[Digest]) -> Mapping[Digest, Manifest]:
+        """Several artefacts at once, by identity, each hashed again as it is read.
+
+        Raises:
+            InputError: One of them is not there (`registry.unknown-artefact`).
+            IntegrityError: One of them is not what was recorded (`registry.manifest-damaged`).
         """
         ...
 

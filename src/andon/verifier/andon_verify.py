@@ -1508,10 +1508,11 @@ def report(checks: Checks, index: Object, asked: Asked) -> int:
         print(plain(f"ok     {text}"))
     if asked.root is None:
         print("UNANCHORED: no --root was given, so whoever made this pack may have made its keys as well.")
-        return UNANCHORED
     if checks.problems:
         print(f"BAD: {len(checks.problems)} problems in {len({path for path, _ in checks.problems})} files.")
         return BAD
+    if asked.root is None:
+        return UNANCHORED
     print(f"GOOD: everything in this pack holds under the trust root {asked.root}.")
     print(plain(f"The release is {index['state']}, says the gatekeeper; the pages for people are its words, too."))
     return GOOD

@@ -1,6 +1,8 @@
 """Artefacts in the control database."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from sqlalchemy import Connection, Engine, insert, select
 
@@ -10,6 +12,8 @@ from andon.kernel.digest import Digest, of_bytes, parse
 from andon.kernel.errors import InputError, IntegrityError
 from andon.kernel.unit import Unit
 from andon.store.manifest import Kind, Manifest, manifest_from_bytes
+
+_AT_ONCE: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +50,31 @@ class SqlManifests:
             InputError: There is none (`registry.unknown-artefact`).
             IntegrityError: The record is not what was recorded (`registry.manifest-damaged`).
         """
+        return self.many((digest,))[digest]
+
+    def many(self, digests: Collection[Digest]) -> Mapping[Digest, Manifest]:
+        """Several artefacts at once, by identity, each hashed again as it is read.
+
+        Raises:
+            InputError: One of them is not there (`registry.unknown-artefact`).
+            IntegrityError: One of them is not what was recorded (`registry.manifest-damaged`).
+        """
+        wanted = [parse(digest) for digest in dict.fromkeys(digests)]
+        found: dict[Digest, bytes] = {}
         with reading(self.engine) as connection:
-            body = _body(connection, parse(digest))
-        if body is None:
+            for start in range(0, len(wanted), _AT_ONCE):
+                page = wanted[start : start + _AT_ONCE]
+                of_page = select(manifests.c.digest, manifests.c.body).where(manifests.c.digest.in_(page))
+                found |= {row.digest: _checked(row.digest, row.body) for row in connection.execute(of_page)}
+        missing = next((digest for digest in wanted if digest not in found), None)
+        if missing:
             raise InputError(
                 "registry.unknown-artefact",
                 "There is no such artefact.",
-                found=digest,
+                found=missing,
                 fix="Check the digest, and that this is the control database of the factory that made it.",
             )
-        return manifest_from_bytes(body)
+        return {digest: manifest_from_bytes(found[digest]) for digest in wanted}
 
     def users_of(self, digest: Digest) -> list[Digest]:
         """Artefacts that were made from this one, in the order they were recorded."""
@@ -83,7 +102,11 @@ class SqlManifests:
 
 def _body(connection: Connection, digest: Digest) -> bytes | None:
     body: bytes | None = connection.scalar(select(manifests.c.body).where(manifests.c.digest == digest))
-    if body is not None and of_bytes(body) != digest:
+    return None if body is None else _checked(digest, body)
+
+
+def _checked(digest: Digest, body: bytes) -> bytes:
+    if of_bytes(body) != digest:
         raise IntegrityError(
             "registry.manifest-damaged",
             f"The manifest of {digest} is not what was recorded.",

@@ -1,6 +1,6 @@
 """Signed statements in the control database."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -52,16 +52,30 @@ class SqlStatements:
             InputError: There is none (`gates.unknown-statement`).
             IntegrityError: The record is not what was recorded (`gates.statement-damaged`).
         """
+        return self.many((digest,))[digest]
+
+    def many(self, digests: Collection[Digest]) -> Mapping[Digest, Sealed]:
+        """Several statements at once, by digest, each hashed again as it is read.
+
+        Raises:
+            InputError: One of them is not there (`gates.unknown-statement`).
+            IntegrityError: A record is not what was recorded (`gates.statement-damaged`).
+        """
+        wanted = [parse(digest) for digest in dict.fromkeys(digests)]
+        found: dict[Digest, Sealed] = {}
         with reading(self.engine) as connection:
-            found = _select(connection, statements.c.digest == parse(digest), 1)
-        if not found:
+            for start in range(0, len(wanted), _PAGE_ROWS):
+                page = wanted[start : start + _PAGE_ROWS]
+                found |= {one.digest: one for one in _select(connection, statements.c.digest.in_(page), len(page))}
+        missing = next((digest for digest in wanted if digest not in found), None)
+        if missing:
             raise InputError(
                 "gates.unknown-statement",
                 "There is no such statement.",
-                found=digest,
+                found=missing,
                 fix="Check the digest, and that this is the control database of the factory that signed it.",
             )
-        return found[0]
+        return {digest: found[digest] for digest in wanted}
 
     def about(self, subject: Digest, predicate_type: str | None = None) -> list[Sealed]:
         """Statements about a subject, of one type or of any, in ledger order.

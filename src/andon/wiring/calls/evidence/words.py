@@ -88,7 +88,11 @@ def _floor(floor: Floor) -> list[str]:
     lines += [f"may be waived: {one.metric} of {one.gate}, by {one.role}" for one in floor.waivable]
     lines += [f"while nothing serves there: {one.gate}: {one.criterion.text()}" for one in floor.first_criteria]
     lines += [f"while nothing serves there: {people} of {role} sign" for role, people in floor.first_signoffs]
-    lines += [] if floor.looks is None else [f"at most {floor.looks} looks at overlapping rows, each a model judged on some of them"]
+    lines += (
+        []
+        if floor.looks is None
+        else [f"at most {floor.looks} looks at overlapping rows, each a model judged on some of them"]
+    )
     lines += [f"{floor.witnesses} witnesses have cosigned the ledger"] if floor.witnesses else []
     return [*lines, ""]
 
