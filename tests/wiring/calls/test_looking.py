@@ -188,7 +188,7 @@ def test_a_release_shows_what_it_binds_and_every_statement(released):
 def test_a_revoked_release_says_so(released):
     digest = releases_of(released.folder).whole[0]["release"]
     with open_factory(released.folder) as opened:
-        opened.gatekeeper.revoke(release=digest, by="ada", reason="wrong labels")
+        opened.gatekeeper.revoke(digest=digest, by="ada", reason="wrong labels")
     release = release_of(released.folder, digest)
     assert release.state == "revoked"
     assert release.statements[-1][2] == "revocation asked for by ada: wrong labels"
