@@ -153,6 +153,13 @@ def empty_policy(ground: Ground) -> Tried:
     return admission(bound(world, declaration=world.declaration(empty)))
 
 
+@attack("8m", "Sign a Pass under a trust root still to come", "key files", "gates.root-unknown")
+def under_a_root_to_come(ground: Ground) -> Tried:
+    world = ground.at("approved")
+    world.forge_verdict(world.made.model, "model:late", root_version=99)
+    return admission(world)
+
+
 @attack("8d", "Sign a Pass about evidence of another model", "key files", "gates.findings-differ")
 def evidence_elsewhere(ground: Ground) -> Tried:
     world = ground.at("approved")

@@ -6,14 +6,17 @@ from andon.adapters.keys import load_signer
 from andon.attest.envelope import with_signature
 from andon.attest.statement import SIGNOFF, Statement, Subject, seal
 from andon.attest.trust_root import RoleInterval
+from andon.contracts.evidence import Evidence, Measurement
 from andon.contracts.policy import SignOffRule
 from andon.gates.gatekeeper import Gatekeeper
-from andon.gates.request import Question
+from andon.gates.request import JudgeRequest, Question
 from andon.gates.signoff import signoff_statement
 from andon.gates.verdict import verdict_statement
-from tests.gates.world import DAY_NS, RELEASE, TARGET
+from tests.gates.world import DATA, DAY_NS, FACTORY, RELEASE, TARGET
 from tests.redteam.catalogue import Ground, Tried, attack, refused, together, tried, variants
 from tests.redteam.moves import admission, hand_in, rejected, was_admitted
+
+SIGNED_DATA = replace(DATA, signoffs=(SignOffRule("operations", 1, 30 * DAY_NS),))
 
 
 def pass_relying_on(world, *signoffs: str, **changes: object) -> Tried:
@@ -191,6 +194,26 @@ def dated_ahead(ground: Ground) -> Tried:
 def later_rejection(ground: Ground) -> Tried:
     world = ground.at("approved")
     rejected(world)
+    return admission(world)
+
+
+@attack("26e", "Serve a model of a batch that its approver rejected afterwards", "python", "gates.people-missing")
+def rejected_batch(ground: Ground) -> Tried:
+    world = ground.at("founded")
+    batch = world.batch()
+    evidence = Evidence(batch.digest, batch.object("landed").sha256, (Measurement("blocked", 0.0, n=4),))
+    request = JudgeRequest(FACTORY, SIGNED_DATA, evidence, batch, publish=world.publication(batch))
+    question = world.keeper.question(request)
+    world.keeper.judge(request)
+    world.approve("bo", question=question)
+    world.made.batch, world.made.dataset = batch.digest, world.keeper.judge(request).published
+    model = world.model()
+    world.made.model = model.digest
+    world.judge_training(model)
+    world.judge_model(model)
+    world.made.release = world.keeper.bind(world.release(model, declaration=world.declaration(SIGNED_DATA)))
+    world.build_approved()
+    world.approve("bo", "reject", question=question)
     return admission(world)
 
 
