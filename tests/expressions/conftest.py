@@ -188,6 +188,17 @@ def plan_nodes():
         "sum_20d_both": tree.apply("sum", theirs["cents"], over_ns=20 * DAY, event_time="at", match=both),
         "mean_3h": tree.apply("mean", theirs["amount"], over_ns=3 * HOUR, **window),
         "mean_1d": tree.apply("mean", theirs["cents"], over_ns=DAY, **window),
+        "std_3h": tree.apply("std", theirs["amount"], over_ns=3 * HOUR, **window),
+        "std_20d": tree.apply("std", theirs["cents"], over_ns=20 * DAY, event_time="at", match=both),
+        "min_1d": tree.apply("min", theirs["amount"], over_ns=DAY, **window),
+        "max_1d": tree.apply("max", theirs["level"], over_ns=DAY, where=where, **window),
+        "min_level_20d": tree.apply("min", theirs["level"], over_ns=20 * DAY, event_time="at", match=who),
+        "max_at_3h": tree.apply("max", theirs["at"], over_ns=3 * HOUR, **window),
+        "first_1d": tree.apply("first", theirs["place"], over_ns=DAY, event_time="at", match=who),
+        "first_20d": tree.apply("first", theirs["level"], over_ns=20 * DAY, **window),
+        "kinds_3h": tree.apply("distinct", theirs["amount"], over_ns=3 * HOUR, **window),
+        "kinds_20d": tree.apply("distinct", theirs["level"], over_ns=20 * DAY, event_time="at", match=both),
+        "places_1d": tree.apply("distinct", theirs["place"], over_ns=DAY, where=where, event_time="at", match=who),
         "last_3h": tree.apply("last", theirs["level"], within_ns=3 * HOUR, **window),
         "last_10d": tree.apply("last", theirs["amount"], within_ns=10 * DAY, event_time="at", match=both),
         "last_place": tree.apply("last", theirs["place"], within_ns=DAY, event_time="at", match=who),
@@ -198,6 +209,7 @@ def plan_nodes():
     nodes["share"] = tree.apply("div", nodes["last_3h"], tree.apply("to_float", nodes["n_1h"]))
     newest = tree.apply("last", theirs["at"], within_ns=DAY, **window)
     nodes["quiet_ns"] = tree.apply("sub", ours["asked"], newest)
+    nodes["since_max_ns"] = tree.apply("sub", ours["asked"], nodes.pop("max_at_3h"))
     nodes["asked_by"] = tree.apply("fill_null", ours["who"], tree.literal(-1, INT))
     return nodes
 
@@ -220,7 +232,7 @@ def draw_history(seed):
             "late": rng.choice([*lateness, rng.randrange(30) * 5 * MINUTE, rng.randrange(3 * HOUR)]),
             "amount": rng.choice([None, *range(-5, 6)]),
             "cents": rng.randrange(-500, 500),
-            "level": rng.choice([None, 0.5, 0.1, -0.0, math.nan, math.inf, 7.0, 8.0, 9.0]),
+            "level": rng.choice([None, 0.5, 0.1, -0.0, 0.0, math.nan, math.inf, 7.0, 8.0, 9.0]),
             "object": rng.choice(["sha256:a", "sha256:b"]),
         }
         for _ in range(rng.choice([0, 3, 40, 80]))

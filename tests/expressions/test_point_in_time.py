@@ -1,5 +1,7 @@
 """Joins see what was known strictly before the question, against plain Python that looks at every row."""
 
+import math
+
 import polars as pl
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -9,7 +11,7 @@ from andon.expressions.joins import read_join
 from andon.expressions.plan import FeaturePlan
 
 _QUIET = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large]
-_JOINED = ("count", "sum", "mean", "last", "lookup")
+_JOINED = ("count", "sum", "mean", "std", "min", "max", "first", "distinct", "last", "lookup")
 
 
 def _hop(length):
@@ -39,11 +41,25 @@ def _brute(node, ask, events):
         best = max(rows, key=lambda r: (r["at"], r["known"], r["object"], r["row"]), default=None)
         return best and best[column]
     start = (asked - join.length_ns) // _hop(join.length_ns) * _hop(join.length_ns)
-    values = [row[column] for row in rows if row["at"] >= start and row[column] is not None]
+    inside = [row for row in rows if row["at"] >= start and row[column] is not None]
+    inside.sort(key=lambda r: (r["at"], r["known"], r["object"], r["row"]))
+    values = [row[column] for row in inside]
+    if join.op in ("min", "max"):
+        best = min if join.op == "min" else max
+        return best(values, key=lambda v: (v, math.copysign(1, v)), default=None)
+    if join.op == "first":
+        return values[0] if values else None
+    if join.op == "distinct":
+        return len(set(values))
     if join.op == "count":
         return len(values)
     if join.op == "sum":
         return sum(values)
+    if join.op == "std":
+        unit = 1.0 / 100 if join.value.type.kind == "fixed" else 1.0
+        n = len(values)
+        deviations = sum((n * v - sum(values)) ** 2 for v in values)  # n^2 (n - 1) times the variance, in whole numbers
+        return math.sqrt(float(deviations // n) / float(n * (n - 1))) * unit if n > 1 else None
     scale = 1.0 / 100 if join.value.type.kind == "fixed" else 1.0
     return float(sum(values)) / float(len(values)) * scale if values else None
 

@@ -5,9 +5,11 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 
 from andon.expressions.asof import look_back, look_up
+from andon.expressions.distinct import distinct
 from andon.expressions.events import EVENT, KNOWN, check_columns, key_names, read_events, value_names
+from andon.expressions.extremes import extremes
 from andon.expressions.frame import compile_frame, dtype_of
-from andon.expressions.functions import TIME, WINDOWS
+from andon.expressions.functions import EXTREMES, SUMS, TIME
 from andon.expressions.joins import Join, Rows, read_join
 from andon.expressions.plan import FeaturePlan, check_expression, hidden, spine_columns, without_joins
 from andon.expressions.tree import Node, joins_of, refuse
@@ -97,9 +99,10 @@ def _joined(
         values = value_names(tuple(dict.fromkeys(join.value for join in group.values())))
         keyed, events = _keyed(questions, rows, read_events(rows, tuple(values), tables))
         named = {names[node]: join for node, join in group.items()}
-        windows = {name: join for name, join in named.items() if join.op in WINDOWS}
-        if windows:
-            results |= aggregate(keyed, events, windows, values).to_dict()
+        for ops, answered in ((SUMS, aggregate), (EXTREMES, extremes), ({"distinct"}, distinct)):
+            windows = {name: join for name, join in named.items() if join.op in ops}
+            if windows:
+                results |= answered(keyed, events, windows, values)
         if any(join.op == "lookup" for join in named.values()):
             found = look_up(keyed, events)
             known[f"_known{number}"] = found[KNOWN]

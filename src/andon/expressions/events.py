@@ -114,5 +114,10 @@ def leaves(over_ns: int, hop_ns: int) -> pl.Expr:
     The far end of the window at `t` is `t - over` rounded down to a whole hop, so an event leaves when the end of its
     own hop is `over` old. Events beyond the end of time are held there: no question comes after them.
     """
+    return pl.max_horizontal(ages(over_ns, hop_ns), pl.col(ENTER).clip(upper_bound=_FOREVER - 1) + 1)
+
+
+def ages(over_ns: int, hop_ns: int) -> pl.Expr:
+    """When each event becomes too old for a window, whether it ever enters or not; an older event never later."""
     event = pl.col(EVENT).clip(upper_bound=_FOREVER - over_ns - 2 * hop_ns)
-    return pl.max_horizontal((event // hop_ns + 1) * hop_ns + over_ns, pl.col(ENTER).clip(upper_bound=_FOREVER - 1) + 1)
+    return (event // hop_ns + 1) * hop_ns + over_ns

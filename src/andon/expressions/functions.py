@@ -126,7 +126,16 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
     "mean": Function(
         "an int or a fixed of another contract", _alike(_EXACT, FLOAT), params=_WINDOW, optional=("where",)
     ),
+    "std": Function(
+        "an int or a fixed of another contract", _alike(_EXACT, FLOAT), params=_WINDOW, optional=("where",)
+    ),
+    "min": Function("a number or a time of another contract", _alike(_ORDERED), params=_WINDOW, optional=("where",)),
+    "max": Function("a number or a time of another contract", _alike(_ORDERED), params=_WINDOW, optional=("where",)),
+    "first": Function("any value of another contract", _alike(_ANY), params=_WINDOW, optional=("where",)),
+    "distinct": Function("any value of another contract", _alike(_ANY, INT), params=_WINDOW, optional=("where",)),
 }
-WINDOWS: Final = frozenset({"count", "sum", "mean"})
+SUMS: Final = frozenset({"count", "sum", "mean", "std"})
+EXTREMES: Final = frozenset({"min", "max", "first"})
+WINDOWS: Final = SUMS | EXTREMES | {"distinct"}
 JOINS: Final = WINDOWS | {"lookup", "last"}
 CALENDAR: Final = frozenset({"hour", "weekday", "month", "day"})

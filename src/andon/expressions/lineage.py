@@ -51,4 +51,5 @@ def _used(join: Join, question: Mapping[str, Value], asked_ns: int, tables: Mapp
     events = ranked(events.filter(pl.col(ENTER) < asked_ns))
     if join.op == "last":
         return events.tail(1).filter(pl.lit(asked_ns) - pl.col(EVENT) <= join.length_ns)
-    return events.filter(leaves(join.length_ns, join.hop_ns) > asked_ns, pl.col("_v0").is_not_null())
+    inside = events.filter(leaves(join.length_ns, join.hop_ns) > asked_ns, pl.col("_v0").is_not_null())
+    return inside.head(1) if join.op == "first" else inside

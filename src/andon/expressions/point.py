@@ -8,8 +8,9 @@ import polars as pl
 
 from andon.expressions.asof import BEST, newest, ranked, versions
 from andon.expressions.events import ENTER, EVENT, KNOWN, key_names, read_events, value_names
-from andon.expressions.functions import WINDOWS
+from andon.expressions.functions import EXTREMES, SUMS
 from andon.expressions.joins import Join, Rows, read_join
+from andon.expressions.members import read_distinct, read_extreme
 from andon.expressions.plan import FeaturePlan, hidden, without_joins
 from andon.expressions.prepared import Windows, compact
 from andon.expressions.row import Value, checked, compile_row
@@ -72,18 +73,26 @@ class _Group:
         events = events.join(numbers, on=keys, how="left", maintain_order="left").sort("_key", maintain_order=True)
         self._ours = rows.ours
         self._spans = _spans(numbers, keys, events)
-        single = {name: join for name, join in joins.items() if join.op not in WINDOWS}
-        windows = {name: join for name, join in joins.items() if join.op in WINDOWS}
+        single = {name: join for name, join in joins.items() if join.op in _READERS}
+        windows = {name: join for name, join in joins.items() if join.op in SUMS}
+        whole = {name: join for name, join in joins.items() if join.op in _OF_MEMBERS}
         self._readers = [(name, _READERS[join.op](events, join, names[join.value])) for name, join in single.items()]
+        self._numbers = dict(zip(self._spans, numbers["_key"].to_list(), strict=True)) if whole else {}
+        self._members = [(name, _OF_MEMBERS[join.op](events, join, names[join.value])) for name, join in whole.items()]
         self._windows = Windows(events, windows, names) if windows else None
 
     def answer(self, row: Mapping[str, Value], asked_ns: int, results: dict[str, Value]) -> None:
         """Put the results of the joins under their names."""
-        low, high = self._spans.get(tuple([row[name] for name in self._ours]), _NOWHERE)
+        key = tuple([row[name] for name in self._ours])
+        low, high = self._spans.get(key, _NOWHERE)
         for name, read in self._readers:
             results[name] = read(asked_ns, low, high)
         if self._windows is not None:
             self._windows.answer(asked_ns, low, high, results)
+        if self._members:
+            number = self._numbers.get(key, -1)
+            for name, answer in self._members:
+                results[name] = answer(asked_ns, number)
 
 
 def _spans(numbers: pl.DataFrame, keys: Sequence[str], events: pl.DataFrame) -> dict[tuple[Value, ...], Span]:
@@ -124,3 +133,4 @@ def _column(contract: str, column: str) -> str:  # noqa: ARG001  # names of join
 
 
 _READERS = {"lookup": _lookup, "last": _last}
+_OF_MEMBERS = {"distinct": read_distinct, **dict.fromkeys(EXTREMES, read_extreme)}

@@ -13,7 +13,7 @@ from andon.expressions.joins import Join
 from andon.expressions.literals import HIGHEST, LOWEST
 from andon.expressions.row import Value
 from andon.expressions.tree import Node
-from andon.expressions.windows import overflow
+from andon.expressions.windows import check_squares, overflow, spread, unit_of
 
 Finish = Callable[[int, int, int], int | float | None]
 
@@ -30,6 +30,9 @@ class Windows:
     def __init__(self, events: pl.DataFrame, joins: Mapping[str, Join], values: Mapping[Node, str]) -> None:
         entering = events.sort("_key", ENTER)
         self._enters = compact(entering[ENTER])
+        for join in joins.values():
+            if join.op == "std":
+                check_squares(events[values[join.value]], join)
         entered = _Sums(entering)
         self._lengths: list[tuple[array[int], list[tuple[str, Finish]]]] = []
         for over, hop in sorted({(join.length_ns, join.hop_ns) for join in joins.values()}):
@@ -66,21 +69,21 @@ class _Sums:
 
     def __init__(self, order: pl.DataFrame) -> None:
         self._order = order
-        self._made: dict[tuple[str, bool], array[int] | list[int] | range] = {}
+        self._made: dict[tuple[str, int], array[int] | list[int] | range] = {}
 
     def counts(self, name: str) -> "array[int] | list[int] | range":
         """How many values stand before each position."""
-        if (name, False) not in self._made:
+        if (name, 0) not in self._made:
             series = self._order[name]
             present = series.is_not_null().cast(pl.Int64)
-            self._made[name, False] = _running(present) if series.null_count() else range(len(series) + 1)
-        return self._made[name, False]
+            self._made[name, 0] = _running(present) if series.null_count() else range(len(series) + 1)
+        return self._made[name, 0]
 
-    def sums(self, name: str) -> "array[int] | list[int] | range":
-        """The sum of the values before each position."""
-        if (name, True) not in self._made:
-            self._made[name, True] = _running(self._order[name].fill_null(0))
-        return self._made[name, True]
+    def sums(self, name: str, power: int = 1) -> "array[int] | list[int] | range":
+        """The sum of the values, or of their squares, before each position."""
+        if (name, power) not in self._made:
+            self._made[name, power] = _running(self._order[name].fill_null(0), power)
+        return self._made[name, power]
 
 
 def _finish(join: Join, entered: _Sums, left: _Sums, name: str) -> Finish:
@@ -106,7 +109,19 @@ def _finish(join: Join, entered: _Sums, left: _Sums, name: str) -> Finish:
 
     if join.op == "sum":
         return total
-    unit = 1.0 / 10**join.value.type.scale if join.value.type.kind == "fixed" else 1.0
+    unit = unit_of(join)
+    if join.op == "std":
+        into_q, out_q = entered.sums(name, 2), left.sums(name, 2)
+
+        def std(into: int, out: int, low: int) -> float | None:
+            number = into_n[into] - into_n[low] - out_n[out] + out_n[low]
+            result = into_s[into] - into_s[low] - out_s[out] + out_s[low]
+            squared = into_q[into] - into_q[low] - out_q[out] + out_q[low]
+            if LOWEST <= result <= HIGHEST:
+                return spread(number, result, squared, unit)
+            raise overflow(join)
+
+        return std
 
     def mean(into: int, out: int, low: int) -> float | None:
         number = into_n[into] - into_n[low] - out_n[out] + out_n[low]
@@ -129,9 +144,9 @@ def compact(series: pl.Series) -> "array[int]":
     return array("q", series.to_numpy().astype(np.int64).tobytes())
 
 
-def _running(series: pl.Series) -> "array[int] | list[int]":
-    """The sums of all values before each position, and of all; in eight bytes each where that is safe."""
+def _running(series: pl.Series, power: int = 1) -> "array[int] | list[int]":
+    """The sums of powers of the values before each position, and of all; in eight bytes each where that is safe."""
     largest = max(abs(int(series.max() or 0)), abs(int(series.min() or 0)))  # type: ignore[arg-type]  # whole numbers
-    if largest * len(series) <= HIGHEST:
-        return array("q", np.concatenate(([0], np.cumsum(series.to_numpy(), dtype=np.int64))).tobytes())
-    return [0, *accumulate(series.to_list())]
+    if largest**power * len(series) <= HIGHEST:
+        return array("q", np.concatenate(([0], np.cumsum(series.to_numpy() ** power, dtype=np.int64))).tobytes())
+    return [0, *accumulate(value**power for value in series.to_list())]

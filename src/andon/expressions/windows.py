@@ -1,6 +1,8 @@
-"""Counts, sums and means over windows of time, exact for late rows: what has entered minus what has left."""
+"""Counts, sums, means and spreads over windows of time, exact for late rows: what has entered minus what has left."""
 
+import math
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 import polars as pl
 from polars.exceptions import InvalidOperationError
@@ -10,11 +12,14 @@ from andon.expressions.frame import divide
 from andon.expressions.joins import Join
 from andon.expressions.tree import Node, refuse
 
+_WIDEST: Final = 2**127
+_LARGEST_SQUARED: Final = 2**53
+
 
 def aggregate(
     questions: pl.DataFrame, events: pl.DataFrame, joins: Mapping[str, Join], values: Mapping[Node, str]
-) -> pl.DataFrame:
-    """The results of windows over the same rows.
+) -> dict[str, pl.Series]:
+    """The results of `count`, `sum`, `mean` and `std` over the same rows.
 
     An event counts from the moment after it has happened and is known, until it leaves the window. Both are prefix
     sums of whole numbers in 128 bits, so that the order of rows changes nothing.
@@ -33,15 +38,16 @@ def aggregate(
     """
     names = sorted({values[join.value] for join in joins.values()})
     summed = sorted({values[join.value] for join in joins.values() if join.op != "count"})
+    for name in sorted({values[join.value] for join in joins.values() if join.op == "std"}):
+        check_squares(events[name], next(join for join in joins.values() if values[join.value] == name))
+        events = events.with_columns(squares(name).alias(f"{name}q"))
+        summed.append(f"{name}q")
     entered = _prefixes(questions, events, ENTER, names, summed)
     left = {}
     for over, hop in sorted({(join.length_ns, join.hop_ns) for join in joins.values()}):
         leaving = events.with_columns(leaves(over, hop).alias("_leave"))
         left[over] = _prefixes(questions, leaving, "_leave", names, summed)
-    results = [
-        _finished(join, entered, left[join.length_ns], values[join.value]).alias(name) for name, join in joins.items()
-    ]
-    return pl.DataFrame(results)
+    return {name: _finished(join, entered, left[join.length_ns], values[join.value]) for name, join in joins.items()}
 
 
 def _prefixes(
@@ -73,10 +79,55 @@ def _finished(join: Join, entered: pl.DataFrame, left: pl.DataFrame, name: str) 
         raise overflow(join) from error
     if join.op == "sum":
         return total
+    if join.op == "std":
+        return _spreads(join, count, wide, entered[f"{name}qs"] - left[f"{name}qs"])
     frame = pl.DataFrame({"s": total, "n": count})
     mean = divide(pl.col("s").cast(pl.Float64), pl.col("n").cast(pl.Float64))
-    scaled = mean * (1.0 / 10**join.value.type.scale) if join.value.type.kind == "fixed" else mean
+    scaled = mean * unit_of(join) if join.value.type.kind == "fixed" else mean
     return frame.select(pl.when(pl.col("n") > 0).then(scaled)).to_series()
+
+
+def _spreads(join: Join, count: pl.Series, total: pl.Series, squared: pl.Series) -> pl.Series:
+    frame = pl.DataFrame({"n": count, "s": total, "q": squared})
+    if max(frame["n"].max() or 0, 1) * max(frame["q"].max() or 0, 1) >= _WIDEST:  # type: ignore[operator]
+        unit = unit_of(join)
+        found = [spread(n, s, q, unit) for n, s, q in frame.rows()]
+        return pl.Series(found, dtype=pl.Float64)
+    wide = pl.col("n").cast(pl.Int128)
+    above = (wide * pl.col("q") - pl.col("s") * pl.col("s")).cast(pl.Float64)
+    variance = divide(above, (wide * (wide - 1)).cast(pl.Float64))
+    return frame.select(pl.when(pl.col("n") > 1).then(variance.sqrt() * unit_of(join))).to_series()
+
+
+def spread(count: int, total: int, squared: int, unit: float) -> float | None:
+    """The standard deviation of a sample, from whole numbers until the last step; null for fewer than two values.
+
+    sqrt((n * sum(x^2) - sum(x)^2) / (n * (n - 1))) * unit, with each of numerator and denominator rounded once.
+    """
+    if count < 2:
+        return None
+    return math.sqrt(float(count * squared - total * total) / float(count * (count - 1))) * unit
+
+
+def unit_of(join: Join) -> float:
+    """What one step of the whole numbers of a join's values is worth."""
+    return 1.0 / 10**join.value.type.scale if join.value.type.kind == "fixed" else 1.0
+
+
+def squares(name: str) -> pl.Expr:
+    """The squares of a column in 128 bits."""
+    return pl.col(name).cast(pl.Int128) * pl.col(name).cast(pl.Int128)
+
+
+def check_squares(series: pl.Series, join: Join) -> None:
+    """Refuse values whose squares could not be summed exactly.
+
+    Raises:
+        InputError: A value is beyond 2**53, or all squares together could be beyond 128 bits.
+    """
+    largest = max(abs(int(series.max() or 0)), abs(int(series.min() or 0)))  # type: ignore[arg-type]  # whole numbers
+    if largest >= _LARGEST_SQUARED or largest * largest * len(series) >= _WIDEST:
+        raise overflow(join)
 
 
 def overflow(join: Join) -> Exception:
