@@ -151,6 +151,8 @@ def test_numbers_of_different_kinds_meet_as_floats_and_exact_ones_stay_exact():
         (lambda: Schedule.fee + 0.5, "to_float"),
         (lambda: Schedule.distance.clip(0, 0.5), "same kind"),
         (lambda: Weather.wind.mean(over="3h", match=SAME), "fixed(scale="),
+        (lambda: Weather.wind.std(over="3h", match=SAME), "fixed(scale="),
+        (lambda: Weather.wind.max(over="3 hours", match=SAME), "3h"),
         (lambda: Weather.wind.last(within="3 hours", match=SAME), "3h"),
         (lambda: Weather.wind.last(within="3h", match=True), "same kind"),
     ],

@@ -1,9 +1,12 @@
 """Another engine, asked in SQL, gives the same joins: an oracle that shares no code with andon."""
 
+import math
+
 import duckdb
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from andon.expressions import tree
 from andon.expressions.evaluate import evaluate, evaluate_label
 from andon.expressions.plan import FeaturePlan
 
@@ -12,6 +15,14 @@ _HOUR = 3600 * 10**9
 _FLOOR = "CAST(floor((q.t - {over}) / CAST({hop} AS DOUBLE)) AS BIGINT)"
 _WINDOW = """
     SELECT q.id, count(e.amount), CAST(coalesce(sum(e.amount), 0) AS BIGINT)
+    FROM q LEFT JOIN e ON e.place = q.place AND e.known < q.t AND e.happened < q.t
+      AND e.happened // {hop} - CASE WHEN e.happened % {hop} < 0 THEN 1 ELSE 0 END >= {floor}
+    GROUP BY q.id ORDER BY q.id
+"""
+_OTHERS = """
+    SELECT q.id, min(e.amount), max(e.amount), count(DISTINCT e.amount), count(e.amount),
+      CAST(coalesce(sum(e.amount), 0) AS BIGINT), CAST(coalesce(sum(e.amount * e.amount), 0) AS BIGINT),
+      arg_min(e.amount, (e.happened, e.known, e.object, e.n)) FILTER (WHERE e.amount IS NOT NULL)
     FROM q LEFT JOIN e ON e.place = q.place AND e.known < q.t AND e.happened < q.t
       AND e.happened // {hop} - CASE WHEN e.happened % {hop} < 0 THEN 1 ELSE 0 END >= {floor}
     GROUP BY q.id ORDER BY q.id
@@ -63,6 +74,24 @@ def test_duckdb_gives_the_same_windows_last_and_lookup(history, seed):
     assert found["sum_1d"].to_list() == [row[2] for row in day]
     assert found["last_10d"].to_list() == [row[1] for row in last]
     assert found["known"].to_list() == [row[1] for row in lookup]
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=_QUIET)
+@given(seed=st.integers(0, 2**32))
+def test_duckdb_gives_the_same_least_greatest_first_different_and_spread(history, make, seed):
+    """These need the rows themselves: a late row that is taken too early, or too late, is a wrong number for ever."""
+    events, asks = history.draw(seed)
+    base, tables, spine = _database(events, asks), {"Event": history.frame(events).lazy()}, history.spine(asks)
+    window = {name: value for name, value in history.nodes["min_1d"].params if name != "over_ns"}
+    amount, over = history.nodes["min_1d"].args[0], 24 * _HOUR
+    ops = ("min", "max", "distinct", "first", "std")
+    plan = FeaturePlan("Ask", "asked", tuple((op, tree.apply(op, amount, over_ns=over, **window)) for op in ops))
+    found = evaluate(plan, spine, tables).rows()
+    expected = base.execute(_OTHERS.format(hop=_HOUR, floor=_FLOOR.format(over=over, hop=_HOUR))).fetchall()
+    for ours, (_, least, greatest, different, n, total, squared, first) in zip(found, expected, strict=True):
+        std = math.sqrt(float(n * squared - total**2) / float(n * (n - 1))) if n > 1 else None
+        assert ours[:4] == (least, greatest, different, first)
+        assert make.bits(ours[4]) == make.bits(std)
 
 
 @settings(max_examples=6, deadline=None, suppress_health_check=_QUIET)

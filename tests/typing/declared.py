@@ -3,9 +3,10 @@
 # ruff: noqa: B015, B018, PGH003
 from typing import assert_type
 
+from andon.api.categories import Category
 from andon.api.columns import boolean, category, event_time, fixed, integer, known_at, number, rule, time, where
 from andon.api.contract import Contract
-from andon.api.typed import Bool, Category, Float, Int
+from andon.api.typed import Bool, Float, Int
 
 NEW_YORK = "America/New_York"
 
@@ -50,6 +51,11 @@ class Delay:
     late_1d = Departure.late_min.mean(over="1d", match=same_origin, where=Departure.late_min > 0)
     busy_1h = Departure.flight.count(over="1h", match=same_origin)
     fees_1d = Departure.fee.sum(over="1d", match=same_origin)
+    worst_1d = Departure.late_min.max(over="1d", match=same_origin)
+    calmest_1d = Weather.wind_mph.min(over="1d", match=here)
+    spread_1d = Departure.late_min.std(over="1d", match=same_origin)
+    carriers_1d = Departure.flight.distinct(over="1d", match=same_origin)
+    first_ns = Schedule.asked - Departure.departed.min(over="1d", match=same_origin)
     getting_worse = late_3h - late_1d
     per_mile = 100 * late_3h / Schedule.distance
     far = where(Schedule.distance > 1000, Schedule.distance, Schedule.distance - 1)
@@ -59,6 +65,11 @@ class Delay:
 
 assert_type(is_late, Bool)
 assert_type(Delay.hour, Int)
+assert_type(Delay.worst_1d, Int)
+assert_type(Delay.calmest_1d, Float)
+assert_type(Delay.spread_1d, Float)
+assert_type(Delay.carriers_1d, Int)
+assert_type(Departure.flight.first(over="1d", match=same_origin), Category)
 assert_type(Delay.getting_worse, Float)
 assert_type(Schedule.distance + 1, Int)
 assert_type(Schedule.distance + 1.5, Float)
@@ -72,5 +83,7 @@ Schedule.departs + Schedule.asked  # type: ignore[operator]  # pyright: ignore
 Schedule.distance & Schedule.origin  # type: ignore[operator]  # pyright: ignore
 Schedule.distance.hour("UTC")  # type: ignore[attr-defined]  # pyright: ignore
 Weather.wind_mph.mean(over="3h", match=here)  # type: ignore[attr-defined]  # pyright: ignore
+Weather.wind_mph.std(over="3h", match=here)  # type: ignore[attr-defined]  # pyright: ignore
+Departure.origin.min(over="3h", match=same_origin)  # type: ignore[attr-defined]  # pyright: ignore
 Schedule.departs.hour()  # type: ignore[call-arg]  # pyright: ignore
 Schedule.distance.lookup(match=Schedule.distance)  # type: ignore[arg-type]  # pyright: ignore

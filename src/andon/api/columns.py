@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Final, TypeVar
 
+from andon.api.categories import Category
 from andon.api.lift import constant
 from andon.api.times import Time
-from andon.api.typed import Bool, Category, Expr, Fixed, Float, Home, Int
+from andon.api.typed import Bool, Expr, Fixed, Float, Home, Int
 from andon.contracts.dataset import Column, Role, Severity
 from andon.expressions import tree
 from andon.expressions.functions import BOOL, CATEGORY, FLOAT, INT, TIME, Type

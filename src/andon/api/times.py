@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from andon.api.typed import Bool, Expr, Int, two_sided
+from andon.api.typed import Bool, Int, Ordered, two_sided
 from andon.expressions import tree
 from andon.expressions.zones import zone
 
 
-class Time(Expr):
+class Time(Ordered):
     """A moment, in nanoseconds."""
 
     __slots__ = ()

@@ -47,6 +47,24 @@ class Expr(Refusing):
         """
         return Int(self._window("count", over, match, where), match.home)
 
+    def distinct(self, *, over: str, match: Bool, where: Bool | None = None) -> Int:
+        """How many different values matching rows have in the time `over` before the question, known by then.
+
+        Raises:
+            UsageError: `over` is not a duration, or the contract has no event time.
+            InputError: `match` or `where` are not what they must be.
+        """
+        return Int(self._window("distinct", over, match, where), match.home)
+
+    def first(self, *, over: str, match: Bool, where: Bool | None = None) -> Self:
+        """The oldest value of matching rows in the time `over` before the question, known by then; null if none.
+
+        Raises:
+            UsageError: `over` is not a duration, or the contract has no event time.
+            InputError: `match` or `where` are not what they must be.
+        """
+        return type(self)(self._window("first", over, match, where), match.home)
+
     def last(self, *, within: str, match: Bool, where: Bool | None = None) -> Self:
         """The value of the newest matching row known before the question and at most `within` old; null if none.
 
@@ -86,6 +104,31 @@ class Expr(Refusing):
         return node
 
 
+class Ordered(Expr):
+    """A value of which one is the least and one the greatest: a number or a moment."""
+
+    __slots__ = ()
+    __hash__ = object.__hash__
+
+    def min(self, *, over: str, match: Bool, where: Bool | None = None) -> Self:
+        """The least value of matching rows in the time `over` before the question, known by then; null if none.
+
+        Raises:
+            UsageError: `over` is not a duration, or the contract has no event time.
+            InputError: `match` or `where` are not what they must be.
+        """
+        return type(self)(self._window("min", over, match, where), match.home)
+
+    def max(self, *, over: str, match: Bool, where: Bool | None = None) -> Self:
+        """The greatest value of matching rows in the time `over` before the question, known by then; null if none.
+
+        Raises:
+            UsageError: `over` is not a duration, or the contract has no event time.
+            InputError: `match` or `where` are not what they must be.
+        """
+        return type(self)(self._window("max", over, match, where), match.home)
+
+
 class Bool(Expr):
     """True, false or null."""
 
@@ -116,7 +159,7 @@ class Bool(Expr):
         return Float(tree.apply("to_float", self.node), self.home)
 
 
-class Number(Expr):
+class Number(Ordered):
     """An int, a fixed or a float. Two of different kinds are computed as floats."""
 
     __slots__ = ()
@@ -219,12 +262,12 @@ class Float(Number):
         def _inexact(self, **_: object) -> Never:
             raise UsageError(
                 "expression.inexact",
-                "A sum or mean of floats depends on their order.",
+                "A sum, mean or spread of floats depends on their order.",
                 found=repr(self),
                 fix="Declare the column with fixed(scale=...), which is exact.",
             )
 
-        sum = mean = _inexact
+        sum = mean = std = _inexact
 
 
 class Exact(Number):
@@ -250,6 +293,17 @@ class Exact(Number):
             InputError: `match` or `where` are not what they must be.
         """
         return Float(self._window("mean", over, match, where), match.home)
+
+    def std(self, *, over: str, match: Bool, where: Bool | None = None) -> Float:
+        """The sample standard deviation over matching rows of the time `over` before the question, known by then.
+
+        Null for fewer than two values.
+
+        Raises:
+            UsageError: `over` is not a duration, or the contract has no event time.
+            InputError: `match` or `where` are not what they must be.
+        """
+        return Float(self._window("std", over, match, where), match.home)
 
 
 class Int(Exact):
@@ -302,7 +356,7 @@ class Int(Exact):
 
     def is_in(self, values: tuple[int, ...]) -> Bool:
         """Whether it is one of these."""
-        return _is_in(self, values)
+        return is_among(self, values)
 
 
 class Fixed(Exact):
@@ -324,34 +378,6 @@ class Fixed(Exact):
         return Fixed(*two_sided("sub", _plain(other, self), self))
 
 
-class Category(Expr):
-    """A text from a set of texts."""
-
-    __slots__ = ()
-    __hash__ = object.__hash__
-
-    def __eq__(self, other: Category | str) -> Bool:  # type: ignore[override]  # gives an expression, not an answer
-        return Bool(*two_sided("eq", self, other))
-
-    def __ne__(self, other: Category | str) -> Bool:  # type: ignore[override]  # gives an expression, not an answer
-        return Bool(*two_sided("ne", self, other))
-
-    def is_in(self, values: tuple[str, ...]) -> Bool:
-        """Whether it is one of these."""
-        return _is_in(self, values)
-
-    def fill_null(self, value: Category | str) -> Category:
-        """This, or `value` where it is null."""
-        return Category(*two_sided("fill_null", self, value))
-
-    def codes(self, *, min_count: int = 1) -> Int:
-        """Its number in the sorted list of the texts that occur at least `min_count` times in the rows to fit on.
-
-        Others are -1, null stays null. The list is learned once and is then a constant of the feature plan.
-        """
-        return Int(tree.apply("codes", self.node, min_count=min_count), self.home)
-
-
 def two_sided(op: str, left: Expr, right: object) -> tuple[Node, Home | None]:
     """An operator with an expression on its left, and where the result comes from."""
     exactly = op in ("eq", "ne", "gt", "ge", "lt", "le", "fill_null")
@@ -370,7 +396,8 @@ def _float(value: float) -> Float:
     return Float(constant(value, FLOAT), None)
 
 
-def _is_in(expression: Expr, values: tuple[str, ...] | tuple[int, ...]) -> Bool:
+def is_among(expression: Expr, values: tuple[str, ...] | tuple[int, ...]) -> Bool:
+    """Whether an expression is one of some constants."""
     literals = (constant(value, expression.node.type) for value in values)
     return Bool(tree.apply("is_in", expression.node, *literals), expression.home)
 

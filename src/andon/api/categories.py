@@ -1,0 +1,34 @@
+"""Texts from a set of texts as typed expressions: compared, looked for in a list, and numbered for a model."""
+
+from __future__ import annotations
+
+from andon.api.typed import Bool, Expr, Int, is_among, two_sided
+from andon.expressions import tree
+
+
+class Category(Expr):
+    """A text from a set of texts."""
+
+    __slots__ = ()
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: Category | str) -> Bool:  # type: ignore[override]  # gives an expression, not an answer
+        return Bool(*two_sided("eq", self, other))
+
+    def __ne__(self, other: Category | str) -> Bool:  # type: ignore[override]  # gives an expression, not an answer
+        return Bool(*two_sided("ne", self, other))
+
+    def is_in(self, values: tuple[str, ...]) -> Bool:
+        """Whether it is one of these."""
+        return is_among(self, values)
+
+    def fill_null(self, value: Category | str) -> Category:
+        """This, or `value` where it is null."""
+        return Category(*two_sided("fill_null", self, value))
+
+    def codes(self, *, min_count: int = 1) -> Int:
+        """Its number in the sorted list of the texts that occur at least `min_count` times in the rows to fit on.
+
+        Others are -1, null stays null. The list is learned once and is then a constant of the feature plan.
+        """
+        return Int(tree.apply("codes", self.node, min_count=min_count), self.home)
