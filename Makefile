@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test crash redteam check bench clean help curl debian peers
+.PHONY: demo test crash redteam check bench clean help curl debian peers parity
 help:            ## what there is
 	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/ -/'
 
@@ -27,6 +27,9 @@ crash: $(READY)  ## a run killed at every point of the line, which must go on; m
 
 redteam: $(READY)  ## every attack of the catalogue on every tier, then every check switched off in turn
 	@$(BIN)/python tests/redteam/run.py
+
+parity: $(READY) ## every function and window by both compilers, tens of millions of values, compared bit by bit
+	@$(BIN)/python tests/parity/run.py
 
 check: $(READY) curl  ## format, lint, types, import contracts, the map of the house, the examples in the docs
 	@$(BIN)/ruff format --check .

@@ -145,7 +145,9 @@ def test_numbers_of_different_kinds_meet_as_floats_and_exact_ones_stay_exact():
         (lambda: Schedule.distance & Schedule.origin, "same kind"),
         (lambda: Schedule.departs + Schedule.arrives, "same kind"),
         (lambda: -Schedule.departs, "same kind"),
-        (lambda: Schedule.distance % 2, "same kind"),
+        (lambda: Schedule.fee % 2, "same kind"),
+        (lambda: Schedule.distance % 2.5, "same kind"),
+        (lambda: Schedule.origin.starts_with(5), "same kind"),
         (lambda: Schedule.distance == None, "same kind"),  # noqa: E711
         (lambda: Schedule.distance > True, "same kind"),
         (lambda: Schedule.fee + 0.5, "to_float"),

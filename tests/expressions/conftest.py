@@ -11,7 +11,7 @@ import pytest
 from hypothesis import strategies as st
 
 from andon.expressions import tree
-from andon.expressions.functions import BOOL, CATEGORY, FLOAT, INT, TIME, Type
+from andon.expressions.functions import BOOL, CALENDAR, CATEGORY, FLOAT, INT, TIME, Type
 from andon.expressions.zones import zone
 
 FIXED = Type("fixed", 2)
@@ -109,7 +109,7 @@ def expression(type_, depth):
 
 def _floats(below):
     x, literal = below[FLOAT], _literal(FLOAT)
-    calls = [_call(op, x) for op in ("log", "log1p", "sqrt", "exp")]
+    calls = [_call(op, x) for op in ("log", "log1p", "sqrt", "exp", "sin", "cos", "tanh", "floor", "ceil")]
     casts = [_call("to_float", below[each]) for each in (INT, FIXED, BOOL)]
     right = _call("div", literal, x)
     return [_call("mul", x, x | literal), _call("div", x, (x | literal).filter(_divisor)), right, *calls, *casts]
@@ -118,13 +118,15 @@ def _floats(below):
 def _ints(below):
     tables = [zone("America/New_York"), zone("UTC"), zone("Asia/Kathmandu")]
     calendar = [
-        _call(op, below[TIME], tz=table.name, table=table.digest)
-        for op in ("hour", "weekday", "month", "day")
-        for table in tables
+        _call(op, below[TIME], tz=table.name, table=table.digest) for op in sorted(CALENDAR) for table in tables
     ]
     buckets = [_spread("bucket", below[each], _ascending(each, 1, 4)) for each in (FLOAT, INT, FIXED)]
     codes = [_call("codes", below[CATEGORY], min_count=1, vocabulary=words) for words in ((), ("a",), ("", "b", "é"))]
-    return [_call("mul", below[INT], below[INT]), _call("sub", below[TIME], below[TIME]), *calendar, *buckets, *codes]
+    divisor = below[INT] | _literal(INT).filter(lambda node: node.value != 0)
+    whole = [_call(op, below[INT], divisor) for op in ("floordiv", "mod")]
+    whole += [_call("to_int", below[each]) for each in (FLOAT, BOOL)] + [_call("len_chars", below[CATEGORY])]
+    apart = _call("sub", below[TIME], below[TIME])
+    return [_call("mul", below[INT], below[INT]), apart, *whole, *calendar, *buckets, *codes]
 
 
 def _bools(below):
@@ -132,7 +134,16 @@ def _bools(below):
     equal = [_call(op, node, node | _literal(each)) for op in ("eq", "ne") for each, node in below.items()]
     logic = [_call(op, below[BOOL], below[BOOL]) for op in ("and", "or")]
     among = [_spread("is_in", below[e], st.lists(_literal(e), min_size=1, max_size=3)) for e in (INT, CATEGORY)]
-    return [*order, *equal, *logic, *among, _call("not", below[BOOL]), *(_call("is_null", n) for n in below.values())]
+    texts = [_call(op, below[CATEGORY], _literal(CATEGORY)) for op in ("starts_with", "ends_with", "contains")]
+    return [
+        *order,
+        *equal,
+        *logic,
+        *among,
+        *texts,
+        _call("not", below[BOOL]),
+        *(_call("is_null", n) for n in below.values()),
+    ]
 
 
 _OPTIONS = {

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from andon.expressions import tree
 from andon.expressions.frame import compile_frame
-from andon.expressions.functions import BOOL, FLOAT, FUNCTIONS, INT, JOINS, TIME, Type
+from andon.expressions.functions import BOOL, CATEGORY, FLOAT, FUNCTIONS, INT, JOINS, TIME, Type
 from andon.expressions.row import checked, compile_row
 from andon.expressions.zones import zone
 from andon.kernel.errors import InputError
@@ -22,6 +22,7 @@ INF = math.inf
 X, Y, N, B, T = (
     tree.column("S", name, each) for name, each in (("x", FLOAT), ("y", FLOAT), ("n", INT), ("b", BOOL), ("t", TIME))
 )
+C = tree.column("S", "c", CATEGORY)
 MOMENT = tree.column("S", "t", TIME)
 
 
@@ -45,6 +46,17 @@ def _row(node, **values):
         (tree.apply("add", N, N), {"n": 2**62}, None),
         (tree.apply("neg", N), {"n": -(2**63)}, None),
         (tree.apply("abs", N), {"n": -7}, 7),
+        (tree.apply("floordiv", N, tree.literal(2, INT)), {"n": -7}, -4),
+        (tree.apply("floordiv", N, tree.literal(-1, INT)), {"n": -(2**63)}, None),
+        (tree.apply("mod", N, tree.literal(3, INT)), {"n": -7}, 2),
+        (tree.apply("mod", tree.literal(3, INT), N), {"n": 0}, None),
+        (tree.apply("ceil", X), {"x": -0.5}, -0.0),
+        (tree.apply("floor", X), {"x": -INF}, -INF),
+        (tree.apply("sin", X), {"x": INF}, None),
+        (tree.apply("to_int", X), {"x": -2.9}, -2),
+        (tree.apply("to_int", X), {"x": 2.0**63}, None),
+        (tree.apply("len_chars", C), {"c": "\U0001f600é"}, 2),
+        (tree.apply("contains", C, tree.literal(".", CATEGORY)), {"c": "ab"}, False),
         (tree.apply("gt", X, Y), {"x": None, "y": 1.0}, None),
         (tree.apply("eq", X, Y), {"x": 0.0, "y": -0.0}, True),
         (tree.apply("where", tree.apply("gt", X, Y), X, Y), {"x": None, "y": 2.0}, 2.0),
@@ -92,6 +104,8 @@ def test_calendars_agree_with_pythons_own(name, second, near, data):
         second = data.draw(st.sampled_from(table.starts_s[1:])) + data.draw(st.integers(-1, 1))
     local = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=second)).astimezone(_rules(name))
     ops = {"hour": local.hour, "weekday": local.isoweekday(), "month": local.month, "day": local.day}
+    ops |= {"minute": local.minute, "second": local.second, "year": local.year}
+    ops["ordinal_day"] = local.timetuple().tm_yday
     for op, expected in ops.items():
         node = tree.apply(op, MOMENT, tz=name, table=table.digest)
         assert _row(node, t=second * 10**9 + 999_999_999) == expected
@@ -103,9 +117,11 @@ def test_both_compilers_know_every_function_that_is_no_join():
         "clip": (X, tree.literal(0.0, FLOAT), tree.literal(1.0, FLOAT)),
         "bucket": (X, tree.literal(0.0, FLOAT)),
         "is_in": (N, tree.literal(1, INT)),
-        "codes": (tree.column("S", "c", Type("category")),),
+        "codes": (C,),
         "where": (B, X, Y),
+        "len_chars": (C,),
     }
+    made |= {op: (C, tree.literal("a", CATEGORY)) for op in ("starts_with", "ends_with", "contains")}
     params = {"codes": {"min_count": 1, "vocabulary": ("a",)}}
     table = {"tz": "UTC", "table": zone("UTC").digest}
     frame = pl.DataFrame({"x": [1.0], "y": [2.0], "n": [1], "b": [True], "t": [0], "c": ["a"]})

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from andon.api.lift import constant
 from andon.api.typed import Bool, Expr, Int, is_among, two_sided
 from andon.expressions import tree
+from andon.expressions.functions import CATEGORY
 
 
 class Category(Expr):
@@ -21,6 +23,25 @@ class Category(Expr):
     def is_in(self, values: tuple[str, ...]) -> Bool:
         """Whether it is one of these."""
         return is_among(self, values)
+
+    def starts_with(self, prefix: str) -> Bool:
+        """Whether it begins with this text."""
+        return self._text("starts_with", prefix)
+
+    def ends_with(self, suffix: str) -> Bool:
+        """Whether it ends with this text."""
+        return self._text("ends_with", suffix)
+
+    def contains(self, text: str) -> Bool:
+        """Whether this text, taken as it stands, is somewhere in it."""
+        return self._text("contains", text)
+
+    def len_chars(self) -> Int:
+        """How many characters (Unicode code points) it has."""
+        return Int(tree.apply("len_chars", self.node), self.home)
+
+    def _text(self, op: str, text: str) -> Bool:
+        return Bool(tree.apply(op, self.node, constant(text, CATEGORY)), self.home)
 
     def fill_null(self, value: Category | str) -> Category:
         """This, or `value` where it is null."""

@@ -55,5 +55,33 @@ class Time(Ordered):
         """The day of the month in a time zone, 1 to 31."""
         return self._calendar("day", tz)
 
+    def minute(self, tz: str) -> Int:
+        """The minute of the hour in a time zone, 0 to 59."""
+        return self._calendar("minute", tz)
+
+    def second(self, tz: str) -> Int:
+        """The second of the minute in a time zone, 0 to 59."""
+        return self._calendar("second", tz)
+
+    def year(self, tz: str) -> Int:
+        """The year in a time zone."""
+        return self._calendar("year", tz)
+
+    def quarter(self, tz: str) -> Int:
+        """The quarter of the year in a time zone, 1 to 4."""
+        return (self.month(tz) + 2) // 3
+
+    def ordinal_day(self, tz: str) -> Int:
+        """The day of the year in a time zone, 1 to 366."""
+        return self._calendar("ordinal_day", tz)
+
+    def is_weekend(self, tz: str) -> Bool:
+        """Whether it is a Saturday or a Sunday in a time zone."""
+        return self.weekday(tz) >= 6
+
+    def is_between(self, low: Time | str, high: Time | str) -> Bool:
+        """Whether it is not before `low` and not after `high`."""
+        return (self >= low) & (self <= high)
+
     def _calendar(self, op: str, tz: str) -> Int:
         return Int(tree.apply(op, self.node, tz=tz, table=zone(tz).digest), self.home)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Never, Self, overload
 
@@ -37,6 +38,10 @@ class Expr(Refusing):
     def is_null(self) -> Bool:
         """Whether the value is missing."""
         return Bool(tree.apply("is_null", self.node), self.home)
+
+    def is_not_null(self) -> Bool:
+        """Whether there is a value."""
+        return ~self.is_null()
 
     def count(self, *, over: str, match: Bool, where: Bool | None = None) -> Int:
         """How many matching rows, with a value, fell into the time `over` before the question and were known by then.
@@ -158,6 +163,10 @@ class Bool(Expr):
         """1.0 for true, 0.0 for false."""
         return Float(tree.apply("to_float", self.node), self.home)
 
+    def to_int(self) -> Int:
+        """1 for true, 0 for false."""
+        return Int(tree.apply("to_int", self.node), self.home)
+
 
 class Number(Ordered):
     """An int, a fixed or a float. Two of different kinds are computed as floats."""
@@ -206,8 +215,7 @@ class Number(Ordered):
 
     def fill_null(self, value: Self | float) -> Self:
         """This, or `value` where it is null."""
-        other = value if isinstance(value, Expr) else type(self)(constant(value, self.node.type), None)
-        return type(self)(*two_sided("fill_null", self, other))
+        return type(self)(*two_sided("fill_null", self, _alike(value, self)))
 
     def to_float(self) -> Float:
         """The same number as a float."""
@@ -228,6 +236,34 @@ class Number(Ordered):
     def exp(self) -> Float:
         """The exponential function."""
         return self._of_float("exp")
+
+    def log10(self) -> Float:
+        """The logarithm to base 10, as the natural one times 1 / log(10); null below 0."""
+        return self.log() * (1.0 / math.log(10.0))
+
+    def sin(self) -> Float:
+        """The sine, of radians; null for an infinity."""
+        return self._of_float("sin")
+
+    def cos(self) -> Float:
+        """The cosine, of radians; null for an infinity."""
+        return self._of_float("cos")
+
+    def tanh(self) -> Float:
+        """The hyperbolic tangent."""
+        return self._of_float("tanh")
+
+    def floor(self) -> Float:
+        """The greatest whole number that is not greater, as a float."""
+        return self._of_float("floor")
+
+    def ceil(self) -> Float:
+        """The least whole number that is not less, as a float."""
+        return self._of_float("ceil")
+
+    def is_between(self, low: Self | float, high: Self | float) -> Bool:
+        """Whether it is not below `low` and not above `high`."""
+        return (self >= low) & (self <= high)
 
     def _of_float(self, op: str) -> Float:
         return Float(tree.apply(op, floating(self.node)), self.home)
@@ -256,6 +292,10 @@ class Float(Number):
 
     def __rmul__(self, other: float) -> Float:
         return Float(*two_sided("mul", _float(other), self))
+
+    def to_int(self) -> Int:
+        """The whole number before the point; null where that does not fit into 64 bits."""
+        return Int(tree.apply("to_int", self.node), self.home)
 
     if not TYPE_CHECKING:
 
@@ -354,6 +394,14 @@ class Int(Exact):
     def __rmul__(self, other: float) -> Int | Float:
         return _int_or_float(*two_sided("mul", _plain(other, self), self))
 
+    def __floordiv__(self, other: Int | int) -> Int:
+        """How often `other` fits, rounded down; null for 0."""
+        return Int(*two_sided("floordiv", self, _alike(other, self)))
+
+    def __mod__(self, other: Int | int) -> Int:
+        """What is left over, with the sign of `other`; null for 0."""
+        return Int(*two_sided("mod", self, _alike(other, self)))
+
     def is_in(self, values: tuple[int, ...]) -> Bool:
         """Whether it is one of these."""
         return is_among(self, values)
@@ -390,6 +438,11 @@ def two_sided(op: str, left: Expr, right: object) -> tuple[Node, Home | None]:
 def _plain(value: object, like: Expr) -> Expr:
     """A plain value on the left of an operator, as an expression."""
     return Expr(operand(value, like.node.type, exactly=False), None)
+
+
+def _alike(value: object, like: Expr) -> Expr:
+    """An expression as it is, or a plain value as a constant of exactly the same kind."""
+    return value if isinstance(value, Expr) else Expr(constant(value, like.node.type), None)
 
 
 def _float(value: float) -> Float:

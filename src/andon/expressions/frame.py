@@ -6,8 +6,9 @@ from typing import Final
 
 import numpy as np
 import polars as pl
+from polars.expr.datetime import ExprDateTimeNameSpace
 
-from andon.expressions.functions import Type
+from andon.expressions.functions import CALENDAR, Type
 from andon.expressions.tree import Node, refuse
 from andon.expressions.zones import require
 
@@ -67,8 +68,12 @@ def _compile(node: Node, name: Name) -> pl.Expr:
             return reduce(pl.Expr.__add__, [(args[0] >= edge).cast(pl.Int64) for edge in args[1:]])
         case "is_in":
             return args[0].is_in([literal.value for literal in node.args[1:]])
-        case "hour" | "weekday" | "month" | "day":
+        case op if op in CALENDAR:
             return _calendar(node, args[0])
+        case "to_int":
+            return args[0].cast(pl.Int64, strict=False)
+        case "len_chars":
+            return args[0].str.len_chars().cast(pl.Int64)
         case "to_float":
             cast = args[0].cast(pl.Float64)
             return cast * (1.0 / 10 ** node.args[0].type.scale) if kind == "fixed" else cast
@@ -86,8 +91,15 @@ def _column(node: Node, name: Name) -> pl.Expr:
     return found.to_physical() if node.type.kind == "time" else found
 
 
-_FLOATS: Final = frozenset({"add", "sub", "mul", "div", "neg", "abs", "log", "log1p", "sqrt", "exp"})
-_INTS: Final = frozenset({"add", "sub", "mul", "neg", "abs"})
+_UNARY: Final[dict[str, Callable[[pl.Expr], pl.Expr]]] = {
+    "sin": pl.Expr.sin,
+    "cos": pl.Expr.cos,
+    "tanh": pl.Expr.tanh,
+    "floor": pl.Expr.floor,
+    "ceil": pl.Expr.ceil,
+}
+_FLOATS: Final = frozenset({"add", "sub", "mul", "div", "neg", "abs", "log", "log1p", "sqrt", "exp", *_UNARY})
+_INTS: Final = frozenset({"add", "sub", "mul", "neg", "abs", "floordiv", "mod"})
 _LOGIC: Final[dict[str, Callable[[list[pl.Expr]], pl.Expr]]] = {
     "eq": lambda a: a[0] == a[1],
     "ne": lambda a: a[0] != a[1],
@@ -101,11 +113,16 @@ _LOGIC: Final[dict[str, Callable[[list[pl.Expr]], pl.Expr]]] = {
     "is_null": lambda a: a[0].is_null(),
     "fill_null": lambda a: pl.when(a[0].is_null()).then(a[1]).otherwise(a[0]),
     "where": lambda a: pl.when(a[0].fill_null(False)).then(a[1]).otherwise(a[2]),
+    "starts_with": lambda a: a[0].str.starts_with(a[1]),
+    "ends_with": lambda a: a[0].str.ends_with(a[1]),
+    "contains": lambda a: a[0].str.contains(a[1], literal=True),
     "clip": lambda a: pl.when(a[0] < a[1]).then(a[1]).when(a[0] > a[2]).then(a[2]).otherwise(a[0]),
 }
 
 
 def _arithmetic(node: Node, args: list[pl.Expr]) -> pl.Expr:
+    if node.op in _UNARY:
+        return _UNARY[node.op](args[0])
     match node.op:
         case "add":
             return args[0] + args[1]
@@ -155,6 +172,10 @@ def _exact(op: str, args: list[pl.Expr]) -> pl.Expr:
             result = wide[0] - wide[1]
         case "mul":
             result = wide[0] * wide[1]
+        case "floordiv":
+            result = wide[0] // wide[1]
+        case "mod":
+            result = wide[0] % wide[1]
         case "neg":
             result = 0 - wide[0]
         case _:
@@ -173,14 +194,24 @@ def _codes(node: Node, values: pl.Expr) -> pl.Expr:
 def _calendar(node: Node, time: pl.Expr) -> pl.Expr:
     local = _local_seconds(node, time)
     match node.op:
+        case "second":
+            return local % 60
+        case "minute":
+            return local // 60 % 60
         case "hour":
             return local // 3_600 % 24
         case "weekday":
             return (local // 86_400 + 3) % 7 + 1
-        case "month":
-            return (local // 86_400).cast(pl.Int32).cast(pl.Date).dt.month().cast(pl.Int64)
         case _:
-            return (local // 86_400).cast(pl.Int32).cast(pl.Date).dt.day().cast(pl.Int64)
+            return _DATES[node.op]((local // 86_400).cast(pl.Int32).cast(pl.Date).dt).cast(pl.Int64)
+
+
+_DATES: Final[dict[str, Callable[[ExprDateTimeNameSpace], pl.Expr]]] = {
+    "year": ExprDateTimeNameSpace.year,
+    "month": ExprDateTimeNameSpace.month,
+    "day": ExprDateTimeNameSpace.day,
+    "ordinal_day": ExprDateTimeNameSpace.ordinal_day,
+}
 
 
 def _local_seconds(node: Node, time: pl.Expr) -> pl.Expr:

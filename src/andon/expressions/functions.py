@@ -85,6 +85,8 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
     "sub": Function("two numbers of the same type, or two times", _sub, 2),
     "mul": Function("two ints or two floats", _alike(("int", "float")), 2),
     "div": Function("two floats", _alike(("float",)), 2),
+    "floordiv": Function("two ints", _alike(("int",)), 2),
+    "mod": Function("two ints", _alike(("int",)), 2),
     "neg": Function("a number", _alike(_NUMBERS)),
     "abs": Function("a number", _alike(_NUMBERS)),
     "eq": Function(_ALIKE, _alike(_ANY, BOOL), 2),
@@ -103,6 +105,15 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
     "log1p": Function("a float", _alike(("float",))),
     "sqrt": Function("a float", _alike(("float",))),
     "exp": Function("a float", _alike(("float",))),
+    "sin": Function("a float", _alike(("float",))),
+    "cos": Function("a float", _alike(("float",))),
+    "tanh": Function("a float", _alike(("float",))),
+    "floor": Function("a float", _alike(("float",))),
+    "ceil": Function("a float", _alike(("float",))),
+    "len_chars": Function("a category", _alike(("category",), INT)),
+    "starts_with": Function("a category and a literal", _alike(("category",), BOOL), 2, literals_from=1),
+    "ends_with": Function("a category and a literal", _alike(("category",), BOOL), 2, literals_from=1),
+    "contains": Function("a category and a literal", _alike(("category",), BOOL), 2, literals_from=1),
     "clip": Function("a number and two literals of its type", _alike(_NUMBERS), 3, literals_from=1),
     "bucket": Function("a number and literals of its type", _alike(_NUMBERS, INT), 2, variadic=True, literals_from=1),
     "is_in": Function(
@@ -112,7 +123,12 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
     "weekday": Function("a time", _alike(("time",), INT), params=_CALENDAR),
     "month": Function("a time", _alike(("time",), INT), params=_CALENDAR),
     "day": Function("a time", _alike(("time",), INT), params=_CALENDAR),
+    "minute": Function("a time", _alike(("time",), INT), params=_CALENDAR),
+    "second": Function("a time", _alike(("time",), INT), params=_CALENDAR),
+    "year": Function("a time", _alike(("time",), INT), params=_CALENDAR),
+    "ordinal_day": Function("a time", _alike(("time",), INT), params=_CALENDAR),
     "to_float": Function("an int, a fixed or a bool", _alike(("int", "fixed", "bool"), FLOAT)),
+    "to_int": Function("a float or a bool", _alike(("float", "bool"), INT)),
     "codes": Function("a category", _alike(("category",), INT), params=("min_count",), optional=("vocabulary",)),
     "lookup": Function("any value of another contract", _alike(_ANY), params=("match",), optional=("where",)),
     "last": Function(
@@ -138,4 +154,4 @@ SUMS: Final = frozenset({"count", "sum", "mean", "std"})
 EXTREMES: Final = frozenset({"min", "max", "first"})
 WINDOWS: Final = SUMS | EXTREMES | {"distinct"}
 JOINS: Final = WINDOWS | {"lookup", "last"}
-CALENDAR: Final = frozenset({"hour", "weekday", "month", "day"})
+CALENDAR: Final = frozenset({"hour", "weekday", "month", "day", "minute", "second", "year", "ordinal_day"})

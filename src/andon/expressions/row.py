@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from andon.expressions.functions import Type
+from andon.expressions.functions import CALENDAR, Type
 from andon.expressions.literals import HIGHEST, LOWEST
 from andon.expressions.tree import Node, refuse
 from andon.expressions.zones import require
@@ -116,7 +116,7 @@ class _Writer:
         if node.op == "column":
             return self._column(node)
         args = [self.write(arg) for arg in node.args]
-        if node.op in _CALENDAR:
+        if node.op in CALENDAR:
             args = [self._local_seconds(node, args[0])]
         nulls = " or ".join(f"{arg} is None" for arg in dict.fromkeys(args) if arg.startswith("v"))
         formula = self._formula(node, args)
@@ -125,7 +125,7 @@ class _Writer:
         variable = self._assign(f"None if {nulls} else {formula}")
         if node.type.kind == "float" and node.op in ("add", "sub", "mul", "div"):
             self.lines.append(f"if {variable} != {variable}: {variable} = None")
-        elif node.op in ("add", "sub", "mul", "neg", "abs") and node.type.kind != "float":
+        elif node.op in ("add", "sub", "mul", "neg", "abs", "floordiv") and node.type.kind != "float":
             self.lines.append(
                 f"if {variable} is not None and not {LOWEST} <= {variable} <= {HIGHEST}: {variable} = None"
             )
@@ -228,6 +228,34 @@ def _exp(value: float) -> float:
         return math.inf
 
 
+def _wave(function: Callable[[float], float]) -> Callable[[float], float | None]:
+    return lambda value: None if math.isinf(value) else function(value)
+
+
+def _whole(function: Callable[[float], int]) -> Callable[[float], float]:
+    """Rounding as IEEE has it: an infinity stays one, and what is rounded to 0 keeps its sign."""
+    return lambda value: value if math.isinf(value) else math.copysign(float(function(value)), value)
+
+
+def _to_int(value: float) -> int | None:
+    return int(value) if LOWEST <= value < HIGHEST + 1 else None
+
+
+def _year(local_s: int) -> int:
+    days = local_s // 86_400 + 719_468
+    day = days % 146_097
+    years = (day - day // 1_460 + day // 36_524 - day // 146_096) // 365
+    return days // 146_097 * 400 + years + (_month(local_s) < 3)
+
+
+def _ordinal_day(local_s: int) -> int:
+    """The day of the year, from days since the last first of March: 59 days, or 60, come before it."""
+    year = _year(local_s)
+    is_leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+    day = _day_of_year(local_s // 86_400)
+    return day - 305 if day >= 306 else day + 60 + is_leap
+
+
 def _month(local_s: int) -> int:
     """The month of a day in the proleptic Gregorian calendar, counted from March to put leap days last."""
     shifted = (5 * _day_of_year(local_s // 86_400) + 2) // 153
@@ -247,7 +275,6 @@ def _day_of_year(days: int) -> int:
 
 
 _LARGEST: Final = math.nextafter(math.inf, 0)
-_CALENDAR: Final = frozenset({"hour", "weekday", "month", "day"})
 _NULL_AWARE: Final = frozenset({"is_null", "fill_null", "where", "and", "or", "clip"})
 _SIGNS: Final = {
     "add": "+",
@@ -264,6 +291,8 @@ _TEMPLATES: Final = {
     "and": "False if {0} is False or {1} is False else None if {0} is None or {1} is None else True",
     "or": "True if {0} is True or {1} is True else None if {0} is None or {1} is None else False",
     "not": "not {0}",
+    "floordiv": "None if {1} == 0 else {0} // {1}",
+    "mod": "None if {1} == 0 else {0} % {1}",
     "neg": "-{0}",
     "abs": "abs({0})",
     "is_null": "{0} is None",
@@ -274,6 +303,20 @@ _TEMPLATES: Final = {
     "log1p": "log1p({0})",
     "sqrt": "sqrt({0})",
     "exp": "exp({0})",
+    "sin": "sin({0})",
+    "cos": "cos({0})",
+    "tanh": "tanh({0})",
+    "floor": "floor({0})",
+    "ceil": "ceil({0})",
+    "to_int": "to_int({0})",
+    "len_chars": "len({0})",
+    "starts_with": "{0}.startswith({1})",
+    "ends_with": "{0}.endswith({1})",
+    "contains": "{1} in {0}",
+    "second": "{0} % 60",
+    "minute": "{0} // 60 % 60",
+    "year": "year({0})",
+    "ordinal_day": "ordinal_day({0})",
     "hour": "{0} // 3600 % 24",
     "weekday": "({0} // 86400 + 3) % 7 + 1",
     "month": "month({0})",
@@ -288,4 +331,12 @@ _SCOPE: Final[Mapping[str, object]] = {
     "exp": _exp,
     "month": _month,
     "day": _day,
+    "year": _year,
+    "ordinal_day": _ordinal_day,
+    "sin": _wave(math.sin),
+    "cos": _wave(math.cos),
+    "tanh": math.tanh,
+    "floor": _whole(math.floor),
+    "ceil": _whole(math.ceil),
+    "to_int": _to_int,
 }

@@ -10,6 +10,8 @@ _SIGNS: Final = {
     "sub": "-",
     "mul": "*",
     "div": "/",
+    "floordiv": "//",
+    "mod": "%",
     "eq": "==",
     "ne": "!=",
     "gt": ">",

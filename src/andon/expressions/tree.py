@@ -139,6 +139,8 @@ def _check_literals(op: str, args: Sequence[Node]) -> None:
         divisor = args[1].value
         if not isinstance(divisor, float) or divisor == 0 or abs(1.0 / divisor) in (0.0, float("inf")):
             raise refuse("divisor", "This constant has no reciprocal to multiply by.", op, repr(divisor))
+    if op in ("floordiv", "mod") and constant[1] and args[1].value == 0:
+        raise refuse("divisor", "Nothing can be divided by 0.", op, "0")
 
 
 def _check_param(op: str, name: str, value: object) -> None:
