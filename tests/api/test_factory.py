@@ -137,6 +137,15 @@ def test_the_same_code_gives_the_same_digest_and_a_bound_changes_only_the_policy
     assert other.gates != one.gates
 
 
+def test_a_dict_of_expressions_is_a_feature_for_each_key(tmp_path):
+    """A dozen windows are a comprehension, not a dozen lines."""
+    many = '    many = {f"{n}x": items * n for n in (2, 3)}\n'.replace("items", "Order.items")
+    (features,) = declared(tmp_path, CODE.replace("    double = items * 2\n", many)).feature_sets
+    assert plan_from_json(features.plan).names == ("items", "shop", "many_2x", "many_3x")
+    with pytest.raises(UsageError, match="many_a"):
+        declared(tmp_path, CODE.replace("    double = items * 2\n", '    many = {"a": 2}\n'))
+
+
 def test_gates_always_demand_what_their_kind_demands(tmp_path):
     gates = {policy.gate: policy for policy in declared(tmp_path).gates}
     assert set(gates) == {"data:orders", "data:arrivals", "training:late", "model:late", "release:late"}

@@ -1,7 +1,13 @@
 """A plan is one value: it reads back, learns only from the rows to fit on, and refuses what would leak or be wrong."""
 
+import math
+import statistics
+from collections import Counter
+
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from andon.expressions import tree
 from andon.expressions.evaluate import evaluate, evaluate_label
@@ -69,6 +75,53 @@ def test_codes_of_a_join_and_codes_computed_with_codes_are_learned_too():
         {"joined": None, "again": 0},
         {"joined": 0, "again": 1},
     ]
+
+
+LEVEL = tree.column("Ask", "level", FLOAT)
+
+
+def _levels(values):
+    return _spine(["x"] * len(values)).with_columns(pl.Series("level", values, dtype=pl.Float64))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.none() | st.floats(-1e9, 1e9).map(lambda v: round(v, 6)), min_size=2, max_size=40), st.randoms())
+def test_a_standardised_feature_has_mean_and_deviation_of_the_fit_rows_in_any_order(values, rng):
+    """Statistics of the fit rows become constants, so training and serving compute with the same."""
+    known = [value for value in values if value is not None]
+    plan = _plan(level=tree.apply("standardised", LEVEL))
+    if len(known) < 2 or statistics.stdev(known) == 0.0:
+        return
+    fitted = fit(plan, _levels(values), {})
+    found = evaluate(fitted, _levels(known), {})["level"].to_list()
+    scale = max(map(abs, known)) / statistics.stdev(known)
+    for value, ours in zip(known, found, strict=True):
+        expected = (value - statistics.fmean(known)) / statistics.stdev(known)
+        assert math.isclose(ours, expected, rel_tol=1e-9, abs_tol=1e-12 * (1 + scale))
+        assert Point(fitted, {}).features({"level": value}, 5)["level"] == ours
+    rng.shuffle(values)
+    assert fit(plan, _levels(values), {}) == fitted
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.floats(-1e9, 1e9), min_size=1, max_size=60), st.integers(2, 9))
+def test_bins_part_the_fit_rows_evenly_and_never_part_equal_values(values, number):
+    """A bin that holds nearly everything says nothing; equal values in two bins would be chance."""
+    fitted = fit(_plan(bin=tree.apply("bins", LEVEL, number=number)), _levels(values), {})
+    found = evaluate(fitted, _levels(values), {})["bin"].to_list()
+    pairs = sorted(zip(values, found, strict=True))
+    assert [number for _, number in pairs] == sorted(found)
+    assert len(set(pairs)) == len(set(values))
+    if len(set(values)) == len(values):
+        sizes = Counter(found).values()
+        assert max(sizes) <= -(-len(values) // number)
+
+
+def test_what_has_no_spread_cannot_be_standardised_and_what_is_empty_has_no_bins():
+    """A division by zero would make every prediction null, without a word."""
+    for op, values, params in (("standardised", [3.0, 3.0], {}), ("bins", [None], {"number": 3})):
+        with pytest.raises(InputError, match=r"standardise|bins"):
+            fit(_plan(level=tree.apply(op, LEVEL, **params)), _levels(values), {})
 
 
 def test_an_unfitted_plan_computes_nothing():

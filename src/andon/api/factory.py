@@ -126,6 +126,8 @@ class Factory:
     ) -> Callable[[Class], Class]:
         """The decorated class has features as attributes, one definition for training and for serving.
 
+        An attribute may be a dict: `late = {"3h": ..., "1d": ...}` defines `late_3h` and `late_1d`.
+
         Args:
             spine: The contract with one row for each thing to predict; its event time is the moment of the question.
             label: What is predicted. A bool makes a binary task, a category many classes, a number a regression.
@@ -348,12 +350,19 @@ def _name(function: object, place: str) -> str:
 
 
 def _features(cls: type, place: str) -> Iterator[tuple[str, Expr]]:
-    for name, value in vars(cls).items():
-        if isinstance(value, Expr):
-            yield name, value
-        elif not (name.startswith("__") and name.endswith("__")):
-            fix = "Define everything else outside of the class."
-            raise _refuse("feature", f"{cls.__name__}.{name} is not an expression.", place, repr(value), fix)
+    """The expressions of a class; one that stands in a dict as `name_key`."""
+    for attribute, given in vars(cls).items():
+        named = {f"{attribute}_{key}": each for key, each in given.items()} if isinstance(given, dict) else {}
+        for name, value in (named or {attribute: given}).items():
+            yield from _feature(cls, name, value, place)
+
+
+def _feature(cls: type, name: str, value: object, place: str) -> Iterator[tuple[str, Expr]]:
+    if isinstance(value, Expr):
+        yield name, value
+    elif not (name.startswith("__") and name.endswith("__")):
+        fix = "Define everything else outside of the class."
+        raise _refuse("feature", f"{cls.__name__}.{name} is not an expression.", place, repr(value), fix)
 
 
 def _params(function: object, place: str) -> type[Params]:

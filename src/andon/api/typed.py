@@ -213,6 +213,20 @@ class Number(Ordered):
         """How many of the ascending edges it has reached: 0 below the first."""
         return Int(tree.apply("bucket", self.node, *(constant(edge, self.node.type) for edge in edges)), self.home)
 
+    def bins(self, number: int) -> Int:
+        """In which of `number` parts of equally many fit rows it lies, from 0; equal values are never parted.
+
+        The bounds are learned once, from the rows to fit on, and are then constants of the feature plan.
+        """
+        return Int(tree.apply("bins", self.node, number=number), self.home)
+
+    def standardised(self) -> Float:
+        """How many standard deviations of the fit rows it is above their mean.
+
+        Both are learned once, from the rows to fit on, and are then constants of the feature plan.
+        """
+        return self._of_float("standardised")
+
     def fill_null(self, value: Self | float) -> Self:
         """This, or `value` where it is null."""
         return type(self)(*two_sided("fill_null", self, _alike(value, self)))

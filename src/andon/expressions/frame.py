@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 from polars.expr.datetime import ExprDateTimeNameSpace
 
-from andon.expressions.functions import CALENDAR, Type
-from andon.expressions.tree import Node, refuse
+from andon.expressions.functions import CALENDAR, LEARNED, Type
+from andon.expressions.tree import Node, refuse, unlearned
 from andon.expressions.zones import require
 
 _SECOND_NS: Final = 1_000_000_000
@@ -81,6 +81,8 @@ def _compile(node: Node, name: Name) -> pl.Expr:
             return _codes(node, args[0])
         case _:
             pass
+    if node.op in LEARNED:
+        raise unlearned(node)
     raise refuse("join", f"{node.op} joins another contract.", node.op, "a join", "Evaluate it through a feature plan.")
 
 
@@ -185,7 +187,7 @@ def _exact(op: str, args: list[pl.Expr]) -> pl.Expr:
 
 def _codes(node: Node, values: pl.Expr) -> pl.Expr:
     if not node.has("vocabulary"):
-        raise refuse("unfitted", "These codes are not learned yet.", "codes", "no vocabulary", "Fit the plan first.")
+        raise unlearned(node)
     words = node.texts("vocabulary")
     numbers = values.replace_strict(list(words), list(range(len(words))), default=-1, return_dtype=pl.Int64)
     return pl.when(values.is_not_null()).then(numbers if words else pl.lit(-1, dtype=pl.Int64))

@@ -130,6 +130,8 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
     "to_float": Function("an int, a fixed or a bool", _alike(("int", "fixed", "bool"), FLOAT)),
     "to_int": Function("a float or a bool", _alike(("float", "bool"), INT)),
     "codes": Function("a category", _alike(("category",), INT), params=("min_count",), optional=("vocabulary",)),
+    "standardised": Function("a float", _alike(("float",))),
+    "bins": Function("a number", _alike(_NUMBERS, INT), params=("number",)),
     "lookup": Function("any value of another contract", _alike(_ANY), params=("match",), optional=("where",)),
     "last": Function(
         "any value of another contract",
@@ -150,6 +152,7 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
     "first": Function("any value of another contract", _alike(_ANY), params=_WINDOW, optional=("where",)),
     "distinct": Function("any value of another contract", _alike(_ANY, INT), params=_WINDOW, optional=("where",)),
 }
+LEARNED: Final = frozenset({"codes", "standardised", "bins"})
 SUMS: Final = frozenset({"count", "sum", "mean", "std"})
 EXTREMES: Final = frozenset({"min", "max", "first"})
 WINDOWS: Final = SUMS | EXTREMES | {"distinct"}

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from andon.expressions.functions import FLOAT, JOINS, Type
+from andon.expressions.functions import FLOAT, JOINS, LEARNED, Type
 from andon.expressions.tree import Node, contracts_of, refuse, walk
 
 _MINUTE_NS: Final = 60 * 1_000_000_000
@@ -68,13 +68,11 @@ def read_join(node: Node, spine: str | None = None) -> Join:
     value = node.args[0]
     where = node.tree("where") if node.has("where") else None
     owners = contracts_of(value)
-    if len(owners) != 1 or any(each.op in JOINS or each.op == "codes" for each in walk(value)):
+    if len(owners) != 1 or any(each.op in JOINS | LEARNED for each in walk(value)):
         found = ", ".join(owners) or "no contract"
         fix = "Take a value of one other contract, and compute with the result."
         raise refuse("join", f"{node.op} takes a value of one other contract.", node.op, found, fix)
-    if where is not None and (
-        contracts_of(where) != owners or any(each.op in JOINS or each.op == "codes" for each in walk(where))
-    ):
+    if where is not None and (contracts_of(where) != owners or any(each.op in JOINS | LEARNED for each in walk(where))):
         fix = f"Filter by columns of {owners[0]} only."
         raise refuse("where", "where= filters the other contract's rows.", node.op, ", ".join(contracts_of(where)), fix)
     pairs = _pairs(node, owners[0], spine)

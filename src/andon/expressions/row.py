@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from andon.expressions.functions import CALENDAR, Type
+from andon.expressions.functions import CALENDAR, LEARNED, Type
 from andon.expressions.literals import HIGHEST, LOWEST
-from andon.expressions.tree import Node, refuse
+from andon.expressions.tree import Node, refuse, unlearned
 from andon.expressions.zones import require
 
 Value = None | bool | int | float | str
@@ -163,6 +163,8 @@ class _Writer:
                 return f"{self._constant(_vocabulary(node))}({args[0]}, -1)"
             case _:
                 pass
+        if node.op in LEARNED:
+            raise unlearned(node)
         fix = "Evaluate it through a feature plan."
         raise refuse("join", f"{node.op} joins another contract.", node.op, "a join", fix)
 
@@ -195,7 +197,7 @@ class _Writer:
 
 def _vocabulary(node: Node) -> Callable[[str, int], int]:
     if not node.has("vocabulary"):
-        raise refuse("unfitted", "These codes are not learned yet.", "codes", "no vocabulary", "Fit the plan first.")
+        raise unlearned(node)
     return {word: number for number, word in enumerate(node.texts("vocabulary"))}.get
 
 

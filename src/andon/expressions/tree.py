@@ -7,7 +7,7 @@ from reprlib import repr as shorten
 from typing import Final, get_args
 
 from andon.contracts.dataset import Kind
-from andon.expressions.functions import FUNCTIONS, JOINS, Type
+from andon.expressions.functions import FUNCTIONS, JOINS, LEARNED, Type
 from andon.expressions.literals import literal_text, literal_value
 from andon.kernel.canonical import Json
 from andon.kernel.digest import Digest, of_value
@@ -15,6 +15,7 @@ from andon.kernel.errors import InputError
 
 SEMANTICS: Final = 1
 MAX_DEPTH: Final = 64
+_MOST_BINS: Final = 1000
 _DURATIONS: Final = ("over_ns", "within_ns")
 _TREES: Final = ("match", "where")
 
@@ -146,6 +147,8 @@ def _check_literals(op: str, args: Sequence[Node]) -> None:
 def _check_param(op: str, name: str, value: object) -> None:
     if name in _DURATIONS or name == "min_count":
         good = isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**53
+    elif name == "number":
+        good = isinstance(value, int) and not isinstance(value, bool) and 2 <= value <= _MOST_BINS
     elif name in _TREES:
         good = isinstance(value, Node) and value.type.kind == "bool"
     elif name == "vocabulary":
@@ -296,7 +299,12 @@ def fitted(node: Node, vocabulary: Sequence[str]) -> Node:
 
 def is_fitted(node: Node) -> bool:
     """Whether nothing in the expression still has to be learned."""
-    return all(each.has("vocabulary") for each in walk(node) if each.op == "codes")
+    return all(each.has("vocabulary") for each in walk(node) if each.op in LEARNED)
+
+
+def unlearned(node: Node) -> InputError:
+    """The refusal of an expression that has to learn from rows first."""
+    return refuse("unfitted", f"{node.op} is not learned yet.", node.op, "nothing learned", "Fit the plan first.")
 
 
 def refuse(what: str, message: str, place: str, found: str, fix: str = "") -> InputError:
