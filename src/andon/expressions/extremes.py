@@ -1,6 +1,6 @@
 """The least, the greatest and the first of the rows in a window, exact for late rows too."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -44,12 +44,12 @@ def extremes(
             results |= {name: order[column].clear(len(questions)) for name in mine}
             continue
         rows = _Rows.of(questions, order)
-        for over, hop in sorted({(join.length_ns, join.hop_ns) for join in mine.values()}):
-            names = [name for name, join in mine.items() if join.length_ns == over]
-            begin = _begin(questions, order, ages(over, hop), rows)
-            codes = [code_of(mine[name].op, order[column]) for name in names]
-            for name, code, best in zip(names, codes, _least(rows, begin, codes), strict=True):
-                results[name] = _taken(order[column], code, best)
+        lengths = sorted({(join.length_ns, join.hop_ns) for join in mine.values()})
+        begins = {over: _begin(questions, order, ages(over, hop), rows) for over, hop in lengths}
+        codes = {op: code_of(op, order[column]) for op in sorted({join.op for join in mine.values()})}
+        best = _least(rows, begins, codes)
+        for name, join in mine.items():
+            results[name] = _taken(order[column], codes[join.op], best[join.length_ns, join.op])
     return results
 
 
@@ -104,62 +104,47 @@ def _begin(questions: pl.DataFrame, order: pl.DataFrame, age: pl.Expr, rows: _Ro
     return begin
 
 
-def _least(rows: _Rows, begin: Numbers, codes: Sequence[Numbers]) -> list[Numbers]:
-    """For each question the least code of its rows that have entered, for several codes; `NONE` where there is none."""
-    best = [np.full(len(begin), NONE) for _ in codes]
-    blocks = _blocks(rows.entered, codes)
+def _least(rows: _Rows, begins: Mapping[int, Numbers], codes: Mapping[str, Numbers]) -> dict[tuple[int, str], Numbers]:
+    """For each length and code, of each question the least code of its rows that have entered; `NONE` where none is."""
     size = 1 << max(0, len(rows.entered) - 1).bit_length()
-    left, right = begin + size, np.maximum(rows.high, begin) + size
-    for width in _widths(size):
-        entered, least = next(blocks)
-        for mask, node in ((left & 1, left), (right & 1, right - 1)):
-            asking = np.flatnonzero((mask == 1) & (left < right))
-            block = node[asking] - size // width
-            _take(best, asking, entered, least, block, rows.bound[asking], width)
-        left, right = (left + 1) >> 1, right >> 1
-        if not (left < right).any():
+    best = {(length, op): np.full(len(begin), NONE) for length, begin in begins.items() for op in codes}
+    left = {length: begin + size for length, begin in begins.items()}
+    right = {length: np.maximum(rows.high, begin) + size for length, begin in begins.items()}
+    for width, entered, least in _blocks(rows.entered, codes):
+        for length in begins:
+            mine = {op: best[length, op] for op in codes}
+            for odd, node in ((left[length] & 1, left[length]), (right[length] & 1, right[length] - 1)):
+                asking = np.flatnonzero((odd == 1) & (left[length] < right[length]))
+                first = (node[asking] - size // width) * width
+                until = np.searchsorted(entered, first // width * (size + 1) + rows.bound[asking], side="left")
+                some = until > first
+                for op, running in least.items():
+                    mine[op][asking[some]] = np.minimum(mine[op][asking[some]], running[until[some] - 1])
+            left[length], right[length] = (left[length] + 1) >> 1, right[length] >> 1
+        if not any((left[length] < right[length]).any() for length in begins):
             break
     return best
 
 
-def _widths(size: int) -> Iterator[int]:
+def _blocks(entered: Numbers, codes: Mapping[str, Numbers]) -> Iterator[tuple[int, Numbers, dict[str, Numbers]]]:
+    """Rows in blocks of 1, 2, 4...: each by entry, with the least code of those of the block that entered so far.
+
+    Yields:
+        How many rows a block has; when they entered, with more added from block to block so that all ascend; the codes.
+    """
+    size = 1 << max(0, len(entered) - 1).bit_length()
+    order = np.concatenate([entered, np.arange(len(entered), size, dtype=np.int64)])
+    padded = {op: np.concatenate([code, np.full(size - len(entered), NONE)]) for op, code in codes.items()}
+    place = np.arange(size, dtype=np.int64)
     width = 1
     while width <= size:
-        yield width
-        width *= 2
-
-
-def _take(
-    best: Sequence[Numbers],
-    asking: Numbers,
-    entered: Numbers,
-    least: Sequence[Numbers],
-    block: Numbers,
-    bound: Numbers,
-    width: int,
-) -> None:
-    """Better the best of some questions by what one block holds for each that has entered."""
-    stride = len(entered) + 1
-    first = block * width
-    in_block = entered.reshape(-1, width) + (np.arange(len(entered) // width) * stride)[:, None]
-    until = np.searchsorted(in_block.ravel(), block * stride + bound, side="left")
-    some = until > first
-    for mine, running in zip(best, least, strict=True):
-        mine[asking[some]] = np.minimum(mine[asking[some]], running[until[some] - 1])
-
-
-def _blocks(entered: Numbers, codes: Sequence[Numbers]) -> Iterator[tuple[Numbers, list[Numbers]]]:
-    """Rows in blocks of 1, 2, 4...: each by entry, with the least code of those of the block that entered so far."""
-    size = 1 << max(0, len(entered) - 1).bit_length()
-    spare = size - len(entered)
-    order = np.concatenate([entered, np.arange(len(entered), size, dtype=np.int64)])
-    padded = [np.concatenate([code, np.full(spare, NONE)]) for code in codes]
-    place = np.arange(size, dtype=np.int64)
-    for width in _widths(size):
         within = np.argsort(order[place].reshape(-1, width), axis=1, kind="stable")
         place = np.take_along_axis(place.reshape(-1, width), within, axis=1).ravel()
-        least = [np.minimum.accumulate(code[place].reshape(-1, width), axis=1).ravel() for code in padded]
-        yield order[place], least
+        least = {
+            op: np.minimum.accumulate(code[place].reshape(-1, width), axis=1).ravel() for op, code in padded.items()
+        }
+        yield width, order[place] + np.repeat(np.arange(size // width) * (size + 1), width), least
+        width *= 2
 
 
 def _taken(series: pl.Series, code: Numbers, best: Numbers) -> pl.Series:
