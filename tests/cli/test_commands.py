@@ -13,6 +13,8 @@ LOOKING = [
     ("gates", "model:late"),
     ("model", "list"),
     ("release", "list"),
+    ("feature", "list"),
+    ("feature", "show", "busy"),
     ("data", "list"),
     ("data", "quarantine", "Parcel"),
     ("monitor", "report"),
@@ -102,3 +104,20 @@ def test_a_gate_that_waits_for_people_ends_a_run_with_3_until_somebody_signs(and
     assert andon("approve", "--as", "grace", "--reason", "looked", *folder).exit_code == 0
     assert andon("run", "sent", *folder).exit_code == 0
     assert "Parcel" in andon("status", *folder).out
+
+
+def test_a_feature_says_what_it_reads_and_which_rows_it_sees(andon, founded):
+    """Whoever debugs a value begins with what it is made of."""
+    busy = andon("feature", "show", "Lateness.busy", "-C", founded.folder, "--json").json
+    assert busy["reads"] == ["Delivery.delivered", "Delivery.depot", "Delivery.parcel", "Parcel.depot"]
+    assert busy["models"] == ["late"]
+    assert "the last 1d, from a whole 1h on, with depot = Parcel.depot" in busy["windows"][0]
+    listed = {one["feature"]: one["digest"] for one in andon("feature", "list", "-C", founded.folder, "--json").json}
+    assert listed["Lateness.busy"] == busy["digest"]
+    assert len(set(listed.values())) == len(listed)
+
+
+def test_a_feature_that_is_not_there_is_told_from_those_that_are(andon, founded):
+    said = andon("feature", "show", "bussy", "-C", founded.folder)
+    assert said.exit_code == 2
+    assert "Lateness.busy" in said.err
