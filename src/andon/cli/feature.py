@@ -1,13 +1,13 @@
-"""`andon feature`: the features that a factory declares, and what each is made of."""
+"""`andon feature`: what a factory's features are made of, and whether serving computes the same as training."""
 
 from typing import Annotated
 
 import typer
 
 from andon.cli.options import HERE, AsJson, Folder
-from andon.cli.output import Output, reported
+from andon.cli.output import EXIT_FAILED, Output, reported
 
-app = typer.Typer(help="Features: list, show.", no_args_is_help=True)
+app = typer.Typer(help="Features: list, show, audit.", no_args_is_help=True)
 
 
 @app.command("list")
@@ -37,3 +37,27 @@ def show(
         found = feature_of(folder, name)
         output.table([found.name, ""], found.rows)
         output.result(to_json(found))
+
+
+@app.command("audit")
+def audit(
+    model: Annotated[str, typer.Option(help="A model; without it all are audited.")] = "",
+    target: Annotated[str, typer.Option(help="A target; without it all are audited.")] = "",
+    last: Annotated[int, typer.Option(help="How many predictions, the newest first.", min=1)] = 10_000,
+    folder: Folder = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Compute the features of logged predictions again, by the plan that makes training sets, and compare every bit."""
+    output = Output(as_json)
+    with reported(output):
+        from andon.contracts.wire import to_json
+        from andon.wiring.ask import ask
+        from andon.wiring.calls.skew import skew_of
+
+        found = ask(skew_of, folder, model, target, last)
+        for line in found.lines:
+            output.say(line, style="" if found.is_clean else "bold red")
+        output.table(["feature", "compared", "differing", "predictions"], found.rows)
+        output.result(to_json(found))
+        if not found.is_clean:
+            raise SystemExit(EXIT_FAILED)

@@ -14,7 +14,8 @@ class Prediction:
         worker: Which worker answered; `number` counts its answers from 1 without a gap.
         asked_ns: The time of the question, which decides what was visible.
         answered_ns: The machine's time of the answer.
-        entity: Key columns of the question.
+        entity: What the caller said: the key columns of a published row, or all columns of the question but its time;
+            nothing where complete rows of features were given.
         inputs: The feature values the model saw.
         state: Digest of each dataset version the features were read from, by contract.
     """

@@ -25,11 +25,11 @@ class Question:
     """One question, ready for the features.
 
     Attributes:
-        keys: The key columns, which name the entity.
+        said: What the caller said, as it is logged: the key columns, or all columns but the event time.
         values: All columns of the spine but its event time, in physical types.
     """
 
-    keys: Mapping[str, Value]
+    said: Mapping[str, Value]
     values: Mapping[str, Value]
 
 
@@ -137,7 +137,7 @@ class Questions:
                 ", ".join(entity),
                 f"Give all of {', '.join(columns)}, or only {', '.join(keys)} of a published row.",
             )
-        return Question({key: values[key] for key in keys}, values)
+        return Question(values, values)
 
     def _unknown(self, entity: Mapping[str, object]) -> InputError:
         if early := sorted(set(entity) & self._timed):

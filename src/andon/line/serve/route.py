@@ -80,7 +80,7 @@ class Route:
         question = _question(entity, serving, asked_ns)
         features = features_of(serving, question.values, asked_ns)
         outputs, inputs = predict_features(serving, features)
-        return self._record(serving, asked_ns, question.keys, inputs, outputs), features
+        return self._record(serving, asked_ns, question.said, inputs, outputs), features
 
     def _record(
         self,

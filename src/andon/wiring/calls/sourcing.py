@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, cast
 
 import polars as pl
@@ -11,7 +11,7 @@ from andon.contracts.dataset import DatasetContract
 from andon.contracts.model import Package
 from andon.contracts.prediction import Prediction
 from andon.expressions.lineage import sources_of
-from andon.expressions.plan import FeaturePlan, plan_from_json, spine_columns
+from andon.expressions.plan import FeaturePlan, plan_from_json
 from andon.expressions.point import Point
 from andon.kernel.canonical import Json
 from andon.kernel.clock import iso
@@ -66,11 +66,10 @@ class Used:
     """What a prediction was computed from.
 
     Attributes:
-        question: The published row that was asked about; `None` when there is none, or when the caller gave other
-            columns than it has.
+        question: The published row that was asked about; `None` where the caller gave all columns, or features.
         rows: For each feature the rows it looked at, the oldest first.
         differing: Features that the published rows do not give as the model saw them.
-        unknown: Features that were given by the caller, or need columns that were, and that nobody published.
+        unknown: Features that were given by the caller, or whose question nobody published.
     """
 
     question: SourceRow | None
@@ -95,69 +94,53 @@ def rows_of(line: Line, package: Package, prediction: Prediction) -> Used:
     plan = plan_from_json(package.plan)
     wanted = {name: digest for name, digest in prediction.state.items() if name in (plan.spine, *plan.contracts)}
     tables = open_tables(line, wanted)
-    if not set(line.contracts[plan.spine].of_role("key")) <= set(prediction.entity):
-        return Used(None, {}, (), plan.names)  # complete feature rows were given: there is nothing to compute
-    place, values = _question(line.contracts[plan.spine], tables, plan, prediction)
-    known = _as_seen(plan, package, prediction, tables, values) if values else None
-    if known is None:
-        place, values = None, {**prediction.entity, plan.asked: prediction.asked_ns}
-        smaller = _answerable(plan, values)
-        if smaller is None:
-            return Used(None, {}, (), plan.names)
-        plan, known = smaller, _as_seen(smaller, package, prediction, tables, values)
+    asked = _question(line.contracts[plan.spine], tables, plan, prediction)
+    if asked is None:
+        return Used(None, {}, (), plan.names)
+    place, values = asked
     sources = sources_of(plan, values, prediction.asked_ns, tables)
     places = [(contract, digest, row) for _, contract, digest, row in sources]
     read = _read_rows(line, wanted, [*places, *([(plan.spine, *place)] if place else [])])
     return Used(
         question=read[(plan.spine, *place)] if place else None,
         rows={name: tuple(read[one[1:]] for one in sources if one[0] == name) for name in plan.names},
-        differing=tuple(known or ()),
-        unknown=tuple(sorted(set(prediction.inputs) - set(plan.names))),
+        differing=_differing(plan, package, prediction, tables, values),
+        unknown=(),
     )
 
 
 def _question(
     contract: DatasetContract, tables: Tables, plan: FeaturePlan, prediction: Prediction
-) -> tuple[tuple[Digest, int] | None, Mapping[str, object]]:
-    """Where the published row that was asked about stands, and its values in physical types."""
-    if plan.spine not in tables:
-        return None, {}
+) -> tuple[tuple[Digest, int] | None, Mapping[str, object]] | None:
+    """The values of the question in physical types, and where its published row stands, if it was about one.
+
+    `None` where there is nothing to compute: complete rows of features were given, or nobody published the row.
+    """
+    keys, said = set(contract.of_role("key")), prediction.entity
+    if not keys <= set(said):
+        return None
+    if set(said) > keys or plan.spine not in tables:
+        return None, {**said, plan.asked: prediction.asked_ns}
     event = contract.event_time or "_known_at"
     asked = pl.lit(prediction.asked_ns, dtype=pl.Int64)
-    keys = [pl.col(name).to_physical() == pl.lit(prediction.entity.get(name)) for name in contract.of_role("key")]
-    visible = tables[plan.spine].filter(*keys, pl.col("_known_at").to_physical() <= asked)
+    same = [pl.col(name).to_physical() == pl.lit(said[name]) for name in sorted(keys)]
+    visible = tables[plan.spine].filter(*same, pl.col("_known_at").to_physical() <= asked)
     newest = visible.sort(event, "_known_at").tail(1).collect()
     if newest.is_empty():
-        return None, {}
+        return None
     row = newest.with_columns(pl.selectors.temporal().to_physical()).row(0, named=True)
-    place = str(row["_object"]), int(row["_row"])
     named = {column.name: row[column.name] for column in contract.columns}
-    return place, {**named, plan.asked: prediction.asked_ns}
+    return (str(row["_object"]), int(row["_row"])), {**named, plan.asked: prediction.asked_ns}
 
 
-def _as_seen(
+def _differing(
     plan: FeaturePlan, package: Package, prediction: Prediction, tables: Tables, values: Mapping[str, object]
-) -> tuple[str, ...] | None:
-    """The features that do not come out as the model saw them; `None` when a column of the question explains that."""
+) -> tuple[str, ...]:
+    """The features that do not come out as the model saw them."""
     others = {name: table for name, table in tables.items() if name != plan.spine}
-    given = Point(plan, others).features(values, prediction.asked_ns)
-    features = [feature for feature in package.features if feature.name in plan.names]
-    row = dict(zip((feature.name for feature in features), row_of(given, features)[0].tolist(), strict=True))
-    odd = tuple(name for name, value in row.items() if not _is_same(value, prediction.inputs.get(name)))
-    asks = {name for name, node in plan.features if set(spine_columns(node, plan.spine)) - _keys(plan, prediction)}
-    return None if set(odd) & asks else odd
-
-
-def _answerable(plan: FeaturePlan, values: Mapping[str, object]) -> FeaturePlan | None:
-    """The features that need no more of the spine than is known; `None` when there are none."""
-    features = tuple(
-        (name, node) for name, node in plan.features if set(spine_columns(node, plan.spine)) <= set(values)
-    )
-    return replace(plan, features=features) if features else None
-
-
-def _keys(plan: FeaturePlan, prediction: Prediction) -> set[str]:
-    return {*prediction.entity, plan.asked}
+    row = row_of(Point(plan, others).features(values, prediction.asked_ns), package.features)[0].tolist()
+    named = zip((feature.name for feature in package.features), row, strict=True)
+    return tuple(name for name, value in named if not _is_same(value, prediction.inputs.get(name)))
 
 
 def _is_same(now: float, logged: Cell) -> bool:

@@ -1,0 +1,230 @@
+"""Training-serving skew, looked for: logged predictions computed again by the offline plan, compared bit by bit."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from andon.contracts.dataset import DatasetContract
+from andon.contracts.model import Package
+from andon.contracts.prediction import Prediction
+from andon.expressions.evaluate import evaluate
+from andon.expressions.frame import dtype_of
+from andon.expressions.functions import TIME, Type
+from andon.expressions.plan import FeaturePlan, plan_from_json
+from andon.gates.chain import release_facts
+from andon.kernel.canonical import dumps
+from andon.kernel.digest import Digest
+from andon.kernel.errors import InputError
+from andon.line.matrix import matrix_of
+from andon.line.serve.entity import SpineRows
+from andon.runtime.tables import open_tables
+from andon.wiring.calls.models import package_of
+from andon.wiring.calls.predictions import predictions_in, workers_of
+from andon.wiring.factory import Opened, open_factory
+
+_SHOWN = 5
+Cell = str | int | float | bool | None
+Question = tuple[Prediction, Mapping[str, Cell]]
+Numbers = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureSkew:
+    """How one feature of a model came out when it was computed again.
+
+    Attributes:
+        compared: For how many predictions.
+        differing: How many of them differ in any bit.
+        examples: Ids of some that differ.
+    """
+
+    model: Digest
+    feature: str
+    compared: int
+    differing: int
+    examples: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Skew:
+    """Predictions that were computed again from the dataset versions they name.
+
+    Attributes:
+        predictions: How many were looked at.
+        given: Of these, how many came as complete rows of features, which nothing can be computed for.
+        lost: How many are about a row that is not in the dataset version they name, which must not be.
+        features: Each feature of each model.
+    """
+
+    predictions: int
+    given: int
+    lost: int
+    features: tuple[FeatureSkew, ...]
+
+    @property
+    def compared(self) -> int:
+        """How many values were compared."""
+        return sum(one.compared for one in self.features)
+
+    @property
+    def differing(self) -> int:
+        """How many values differ."""
+        return sum(one.differing for one in self.features)
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether everything came out as the models saw it."""
+        return not self.differing and not self.lost
+
+    @property
+    def rows(self) -> list[list[str]]:
+        """Each feature: name, compared, differing, some predictions that differ."""
+        return [[one.feature, str(one.compared), str(one.differing), " ".join(one.examples)] for one in self.features]
+
+    @property
+    def lines(self) -> list[str]:
+        """What was done, in words."""
+        said = [f"{self.predictions} predictions, {self.compared} values computed again, {self.differing} differing"]
+        if self.given:
+            said.append(f"{self.given} came as complete rows of features: nothing to compute")
+        if self.lost:
+            said.append(f"{self.lost} are about rows that are not in the dataset versions they name")
+        return said
+
+
+def skew_of(folder: Path, model: str, target: str, last: int) -> Skew:
+    """Compute the newest logged predictions again, by the plan for whole frames, and compare every bit.
+
+    Args:
+        folder: The factory's folder.
+        model: The model's name; empty for all.
+        target: The target's name; empty for all.
+        last: How many predictions, the newest first.
+
+    Raises:
+        InputError: Nothing was predicted yet.
+        IntegrityError: The log, a package or a dataset is not what was recorded.
+    """
+    with open_factory(folder) as opened:
+        found = _newest(opened, model, target, last)
+        if not found:
+            raise InputError(
+                "look.no-predictions",
+                "Nothing was predicted yet.",
+                place=target or "every target",
+                found=f"no predictions of {model or 'any model'}",
+                fix="Serve a release and ask it: andon up",
+            )
+        groups: dict[bytes, list[Prediction]] = {}
+        for one in found:
+            groups.setdefault(dumps([one.release, one.model, dict(one.state)]), []).append(one)
+        parts = [_replayed(opened, group) for group in groups.values()]
+    return Skew(
+        predictions=len(found),
+        given=sum(part.given for part in parts),
+        lost=sum(part.lost for part in parts),
+        features=_added(one for part in parts for one in part.features),
+    )
+
+
+def _newest(opened: Opened, model: str, target: str, last: int) -> list[Prediction]:
+    found: list[Prediction] = []
+    for worker in workers_of(opened.settings, target, model):
+        known = {one.number: one for one in worker.open_records()}
+        for batch in worker.batches():
+            known |= {one.number: one for one in predictions_in(batch)}
+        found += known.values()
+    return sorted(found, key=lambda one: (one.answered_ns, one.id))[-last:]
+
+
+def _added(parts: Iterable[FeatureSkew]) -> tuple[FeatureSkew, ...]:
+    """The same feature of the same model under several dataset versions, as one."""
+    found: dict[tuple[Digest, str], FeatureSkew] = {}
+    for one in parts:
+        before = found.get((one.model, one.feature), FeatureSkew(one.model, one.feature, 0, 0, ()))
+        found[one.model, one.feature] = FeatureSkew(
+            one.model,
+            one.feature,
+            before.compared + one.compared,
+            before.differing + one.differing,
+            (*before.examples, *one.examples)[:_SHOWN],
+        )
+    return tuple(found.values())
+
+
+def _replayed(opened: Opened, predictions: Sequence[Prediction]) -> Skew:
+    """Predictions of one release on the same dataset versions."""
+    first = predictions[0]
+    release = opened.database.manifests.get(first.release)
+    line = opened.line(opened.declaration(release_facts(release).declaration))
+    package = package_of(opened, opened.database.manifests.get(first.model))
+    plan = plan_from_json(package.plan)
+    contract = line.contracts[plan.spine]
+    asked = [one for one in predictions if set(contract.of_role("key")) <= set(one.entity)]
+    wanted = (plan.spine, *plan.contracts)
+    tables = open_tables(line, {name: first.state[name] for name in wanted if name in first.state})
+    questions = _questions(contract, asked, tables.pop(plan.spine, None))
+    features = _compared(plan, package, contract, questions, tables) if questions else ()
+    return Skew(len(predictions), len(predictions) - len(asked), len(asked) - len(questions), features)
+
+
+def _questions(contract: DatasetContract, asked: Sequence[Prediction], rows: pl.LazyFrame | None) -> list[Question]:
+    """What each prediction was about: the columns that the caller said, or those of the published row with its keys."""
+    spine = None if rows is None else SpineRows(contract, rows.collect())
+    keys = set(contract.of_role("key"))
+    found: list[Question] = []
+    for one in asked:
+        row = one.entity if spine is None or set(one.entity) > keys else spine.find(one.entity, one.asked_ns)
+        found += [(one, row)] if row is not None else []
+    return found
+
+
+def _compared(
+    plan: FeaturePlan,
+    package: Package,
+    contract: DatasetContract,
+    questions: Sequence[Question],
+    tables: Mapping[str, pl.LazyFrame],
+) -> tuple[FeatureSkew, ...]:
+    """The features of questions, computed for all at once, beside what the model saw."""
+    predictions = [one for one, _ in questions]
+    now = matrix_of(evaluate(plan, _spine(plan, contract, questions), tables), package.features)
+    then = np.array([[_number(one.inputs.get(each.name)) for each in package.features] for one in predictions])
+    odd = ~_same(now, then)
+    found = []
+    for feature, column in zip(package.features, odd.T, strict=True):
+        differing = np.flatnonzero(column)
+        examples = tuple(predictions[row].id for row in differing[:_SHOWN])
+        found.append(FeatureSkew(predictions[0].model, feature.name, len(questions), len(differing), examples))
+    return tuple(found)
+
+
+def _spine(plan: FeaturePlan, contract: DatasetContract, questions: Sequence[Question]) -> pl.DataFrame:
+    """The questions as rows of the spine."""
+    types = {column.name: dtype_of(Type(column.kind, column.scale)) for column in contract.columns}
+    moments = [name for name, dtype in types.items() if dtype == dtype_of(TIME)]
+    columns = {
+        name: pl.Series(name, [row.get(name) for _, row in questions], pl.Int64 if name in moments else dtype)
+        for name, dtype in types.items()
+        if name in plan.needs
+    }
+    columns[plan.asked] = pl.Series(plan.asked, [one.asked_ns for one, _ in questions], pl.Int64)
+    return pl.DataFrame(list(columns.values())).with_columns(
+        pl.col(name).cast(dtype_of(TIME)) for name in {*moments, plan.asked} & set(columns)
+    )
+
+
+def _same(now: Numbers, then: Numbers) -> Flags:
+    """Whether numbers are equal in every bit; a missing value is one, however it is written."""
+    same: Flags = now.view(np.int64) == then.view(np.int64)
+    return same | (np.isnan(now) & np.isnan(then))
+
+
+def _number(value: Cell) -> float:
+    """A logged value as the model took it; a text is no number and equals none."""
+    return float("inf") if isinstance(value, str) else float("nan") if value is None else float(value)
