@@ -57,7 +57,7 @@ def audit(
         found = ask(skew_of, folder, model, target, last)
         for line in found.lines:
             output.say(line, style="" if found.is_clean else "bold red")
-        output.table(["feature", "compared", "differing", "predictions"], found.rows)
+        output.table(["model", "feature", "compared", "differing", "predictions"], found.rows)
         output.result(to_json(found))
         if not found.is_clean:
             raise SystemExit(EXIT_FAILED)

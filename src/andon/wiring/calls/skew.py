@@ -17,7 +17,7 @@ from andon.expressions.functions import TIME, Type
 from andon.expressions.plan import FeaturePlan, plan_from_json
 from andon.gates.chain import release_facts
 from andon.kernel.canonical import dumps
-from andon.kernel.digest import Digest
+from andon.kernel.digest import Digest, short
 from andon.kernel.errors import InputError
 from andon.line.matrix import matrix_of
 from andon.line.serve.entity import SpineRows
@@ -83,8 +83,11 @@ class Skew:
 
     @property
     def rows(self) -> list[list[str]]:
-        """Each feature: name, compared, differing, some predictions that differ."""
-        return [[one.feature, str(one.compared), str(one.differing), " ".join(one.examples)] for one in self.features]
+        """Each feature: model, name, compared, differing, some predictions that differ."""
+        return [
+            [short(one.model), one.feature, str(one.compared), str(one.differing), " ".join(one.examples)]
+            for one in self.features
+        ]
 
     @property
     def lines(self) -> list[str]:
