@@ -9,7 +9,7 @@ import polars as pl
 
 from andon.expressions.asof import ranked
 from andon.expressions.distinct import by_value, stretches
-from andon.expressions.events import ENTER, ages
+from andon.expressions.events import ENTER, EVENT, ages
 from andon.expressions.extremes import NONE, code_of
 from andon.expressions.joins import Join
 from andon.expressions.prepared import compact
@@ -25,7 +25,7 @@ def read_extreme(events: pl.DataFrame, join: Join, column: str) -> Reader:
     """Answers `min`, `max` or `first` for a moment and the number of a key.
 
     The rows of a key stand in the order of their events. Before the first one that had not entered yet, all have, and
-    the least code is that of whole blocks of 64 and their rests; from there on each row is looked at.
+    the least code is that of whole blocks of 64 and their rests; from there on each row that had happened is looked at.
     """
     order = ranked(events.filter(pl.col(column).is_not_null())).sort("_key", maintain_order=True)
     code = array("q", code_of(join.op, order[column]).tobytes())
@@ -36,7 +36,7 @@ def read_extreme(events: pl.DataFrame, join: Join, column: str) -> Reader:
     blocks = array("q", [min(code[at : at + _BLOCK]) for at in range(0, len(code), _BLOCK)])
     spans = key_spans(order)
     aged = compact(order.select(ages(join.length_ns, join.hop_ns)).to_series())
-    enters = compact(order[ENTER])
+    enters, happened = compact(order[ENTER]), compact(order[EVENT])
     latest = compact(order.select(pl.col(ENTER).cum_max().over("_key")).to_series())
 
     def least(low: int, high: int) -> int:
@@ -51,10 +51,10 @@ def read_extreme(events: pl.DataFrame, join: Join, column: str) -> Reader:
         low, high = spans.get(key, _NOWHERE)
         begin = bisect_right(aged, asked_ns, low, high)
         settled = max(begin, bisect_left(latest, asked_ns, low, high))
-        best = least(begin, settled)
-        for place in range(settled, high):
-            if enters[place] < asked_ns and code[place] < best:
-                best = code[place]
+        until = bisect_left(happened, asked_ns, settled, high)
+        rest = zip(code[settled:until], enters[settled:until], strict=True)
+        best = min([number for number, entered in rest if entered < asked_ns], default=NONE)
+        best = min(best, least(begin, settled))
         return None if best == NONE else values[winner[best]]
 
     return read
