@@ -11,7 +11,7 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from andon.kernel.canonical import dumps, loads
+from andon.kernel.canonical import dumps, joined, loads
 from andon.kernel.errors import InputError
 
 SAFE = 2**53 - 1
@@ -133,6 +133,11 @@ def test_the_refusal_says_where():
     with pytest.raises(InputError) as caught:
         dumps({"a": [1, {"b": math.nan}]})
     assert caught.value.place == "$.a[1].b"
+
+
+@given(st.dictionaries(texts | st.sampled_from(["\U0001f600", "\ufb33"]), values, max_size=4))
+def test_an_object_joined_of_written_members_is_the_object_written_as_a_whole(value):
+    assert joined({name: dumps(item) for name, item in value.items()}) == dumps(value)
 
 
 @given(values, st.sampled_from([b" ", b"\n", b"\t"]), st.data())

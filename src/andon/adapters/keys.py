@@ -3,6 +3,7 @@
 import os
 import stat
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +21,7 @@ from andon.kernel.signing import PublicKey, public_key
 
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 _OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
+_MOST_KEYS: Final = 256
 _MAX_FILE_BYTES: Final = 16_384
 
 
@@ -104,6 +106,7 @@ def load_signer(path: Path) -> Ed25519Signer:
     return Ed25519Signer(public_key(private.public_key().public_bytes_raw()), private)
 
 
+@lru_cache(maxsize=_MOST_KEYS)
 def verifier(public: PublicKey) -> Ed25519Verifier:
     """Who checks signatures made with this key."""
     return Ed25519Verifier(public, Ed25519PublicKey.from_public_bytes(public.raw))

@@ -1,8 +1,8 @@
 """What is said about which bytes (in-toto Statement v1), sealed in an envelope."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, TypeVar, cast
 
 from andon.attest.envelope import Envelope, sign, signers_of
 from andon.attest.reading import document, items, malformed, members, text
@@ -11,6 +11,7 @@ from andon.kernel.digest import Digest, hex_of, parse
 from andon.kernel.errors import AndonError, IntegrityError
 from andon.kernel.signing import Signer, Verifier
 
+T = TypeVar("T")
 GATE_VERDICT: Final = "andon/gate-verdict/v1"
 SIGNOFF: Final = "andon/signoff/v1"
 RELEASE: Final = "andon/release/v1"
@@ -61,6 +62,7 @@ class Statement:
     subjects: tuple[Subject, ...]
     predicate_type: str
     predicate: Mapping[str, Json]
+    _read: dict[object, object] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Refuse a claim about nothing, or of an unknown kind.
@@ -76,6 +78,16 @@ class Statement:
         for subject in self.subjects:
             _check_digest(subject.digest)
             text(subject.name, f"{_PLACE} subject name")
+
+    def read_as(self, reader: Callable[["Statement"], T]) -> T:
+        """What a reader makes of the statement; a statement never changes, so it is asked once.
+
+        Raises:
+            AndonError: What the reader raises.
+        """
+        if reader not in self._read:
+            self._read[reader] = reader(self)
+        return cast("T", self._read[reader])
 
 
 def to_bytes(statement: Statement) -> bytes:

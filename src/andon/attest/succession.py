@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from andon.attest.envelope import Envelope, sign, signers_of
@@ -15,6 +16,7 @@ from andon.kernel.signing import PublicKey, Signer, Verifier
 
 PAYLOAD_TYPE: Final = "application/vnd.andon.trust-root+json"
 MakeVerifier = Callable[[PublicKey], Verifier]
+_MOST_READ: Final = 64
 _ENDINGS: Final = ("active", "retired", "compromised")
 
 
@@ -156,7 +158,13 @@ def verify_chain(envelopes: Iterable[Envelope], pinned: Digest, verifier: MakeVe
 def _open(envelope: Envelope) -> TrustRoot:
     if envelope.payload_type != PAYLOAD_TYPE:
         raise malformed("trust root", f"payload type {envelope.payload_type!r:.60}")
-    return from_bytes(envelope.payload)
+    return _root_in(envelope.payload)
+
+
+@lru_cache(maxsize=_MOST_READ)
+def _root_in(payload: bytes) -> TrustRoot:
+    """The trust root in a payload; the same bytes always are the same one, whoever signed them."""
+    return from_bytes(payload)
 
 
 def _check_quorum(root: TrustRoot, envelope: Envelope, verifier: MakeVerifier) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from andon.contracts.policy import Policy
 from andon.contracts.wire import to_json
@@ -78,7 +79,7 @@ class Release:
     latency_ns: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: it keeps its digest
 class Declaration:
     """A whole factory.
 
@@ -100,4 +101,8 @@ class Declaration:
 
     def digest(self) -> Digest:
         """Identity of the declaration."""
+        return self._digest
+
+    @cached_property
+    def _digest(self) -> Digest:
         return of_value(to_json(self))

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 from andon.contracts.wire import to_json
 from andon.kernel.digest import Digest, of_value
@@ -55,7 +56,7 @@ class Span:
         return self.of == other.of and self.from_ns < other.until_ns and other.from_ns < self.until_ns
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: it keeps its digest
 class Evidence:
     """All that was measured about one subject, on one set of rows.
 
@@ -73,6 +74,10 @@ class Evidence:
 
     def digest(self) -> Digest:
         """Identity of the evidence."""
+        return self._digest
+
+    @cached_property
+    def _digest(self) -> Digest:
         return of_value(to_json(self))
 
 

@@ -1,6 +1,7 @@
 """What a gate demands: criteria over evidence, and people."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from andon.contracts.wire import to_json
@@ -56,7 +57,7 @@ class SignOffRule:
     within_ns: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: it keeps its digest
 class Policy:
     """All conditions of one gate.
 
@@ -72,6 +73,10 @@ class Policy:
 
     def digest(self) -> Digest:
         """Identity of the policy."""
+        return self._digest
+
+    @cached_property
+    def _digest(self) -> Digest:
         return of_value(to_json(self))
 
 

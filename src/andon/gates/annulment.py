@@ -82,7 +82,7 @@ def annulled_by(verdict: Verdict, digest: Digest, said: Iterable[Said], root: Tr
             continue
         person = person_behind(one, root)
         try:
-            annulment = read_annulment(one.statement)
+            annulment = one.read_as(read_annulment)
         except InputError:
             continue
         is_meant = (annulment.domain, annulment.factory, annulment.gate, annulment.verdict) == (
@@ -120,7 +120,7 @@ def _is_annulled(one: Said, known: list[Said], root: TrustRoot) -> bool:
     if one.statement.predicate_type != GATE_VERDICT:
         return False
     try:
-        verdict = read_verdict(one.statement)
+        verdict = one.read_as(read_verdict)
     except InputError:
         return False
     return len(annulled_by(verdict, one.digest, known, root)) >= PEOPLE

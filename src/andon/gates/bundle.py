@@ -16,7 +16,7 @@ from andon.contracts.declaration import Declaration
 from andon.contracts.release import Bundle, ReleaseFacts
 from andon.contracts.wire import from_json
 from andon.gates.admission import check_unrevoked, revoked
-from andon.gates.chain import Chain, by_subject, general_of, release_facts, single_input
+from andon.gates.chain import Chain, by_subject, general_of, read_declaration, release_facts, single_input
 from andon.gates.proving import check_chain
 from andon.gates.record import log_verifiers, root_then
 from andon.gates.refusal import refuse
@@ -139,7 +139,7 @@ def check_bundle(bundle: Bundle, target: str, read_object: ReadObject, trust: Tr
     facts = release_facts(_release(bundle, manifests))
     model = single_input(manifests[bundle.release], "model", manifests)
     objects = {item.name: _read(read_object, item.sha256) for item in manifests[model].content}
-    declaration = from_json(Declaration, loads(_read(read_object, facts.declaration)))
+    declaration = read_declaration(_read(read_object, facts.declaration))
     chain = Chain(
         release=bundle.release,
         target=target,

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
 
 from andon.attest.statement import DELEGATION, REVOCATION
 from andon.attest.trust_root import TrustRoot
@@ -10,9 +12,12 @@ from andon.contracts.release import ReleaseFacts
 from andon.contracts.wire import from_json
 from andon.gates.refusal import refuse
 from andon.gates.said import Said
+from andon.kernel.canonical import loads
 from andon.kernel.digest import Digest
 from andon.kernel.errors import InputError
 from andon.store.manifest import Kind, Manifest
+
+_MOST_READ: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +81,16 @@ def general_of(said: Iterable[Said]) -> tuple[Said, ...]:
     """The delegations and revocations among statements, in the order of the ledger."""
     found = (one for one in said if one.statement.predicate_type in (DELEGATION, REVOCATION))
     return tuple(sorted(found, key=lambda one: one.index))
+
+
+@lru_cache(maxsize=_MOST_READ)
+def read_declaration(data: bytes) -> Declaration:
+    """The declaration in canonical bytes; the same bytes always are the same one.
+
+    Raises:
+        InputError: They are no declaration.
+    """
+    return from_json(Declaration, loads(data))
 
 
 def release_facts(manifest: Manifest) -> ReleaseFacts:

@@ -96,7 +96,7 @@ def lent_to(
 def _lent(one: Said, person: Principal, role: str, known: list[Said], root: TrustRoot, now_ns: int) -> Lent | None:
     delegator = person_behind(one, root)
     try:
-        delegation = read_delegation(one.statement)
+        delegation = one.read_as(read_delegation)
     except InputError:
         return None
     if isinstance(delegator, str) or delegator.name == person.name:

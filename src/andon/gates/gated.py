@@ -123,7 +123,7 @@ def _relied(chain: Chain, passed: Pass, subject: Digest) -> list[Digest]:
     """What a Pass rests on: itself, people, and waivers with the verdicts they are about."""
     verdict = passed.verdict
     about = chain.about(subject, verdict.content)
-    waived = [read_waiver(one.statement).verdict for one in about if one.digest in verdict.waivers]
+    waived = [one.read_as(read_waiver).verdict for one in about if one.digest in verdict.waivers]
     return [passed.digest, *verdict.signoffs, *verdict.waivers, *waived]
 
 

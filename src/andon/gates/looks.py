@@ -63,7 +63,7 @@ def count_looks(verdicts: Iterable[Said], *, span: Span | None, content: Digest,
         if one.statement.predicate_type != GATE_VERDICT:
             continue
         try:
-            verdict = read_verdict(one.statement)
+            verdict = one.read_as(read_verdict)
         except InputError:
             continue
         looked = verdict.evidence.span

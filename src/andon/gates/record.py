@@ -10,8 +10,8 @@ from andon.attest.succession import verify_versions
 from andon.attest.trust_root import LOG_ROLE, TrustRoot, uncompromised_verifiers_of, verifiers_of
 from andon.attest.witness_keys import witness_keys
 from andon.gates.ports import Sealed, Statements, TrustRoots
-from andon.gates.said import Said, entered, kind_of, read_said, read_statement, signed
-from andon.kernel.digest import Digest
+from andon.gates.said import Said, entered, kind_of, opened, read_said, signed
+from andon.kernel.digest import Digest, of_bytes
 from andon.kernel.errors import ConflictError, IntegrityError
 from andon.kernel.signing import PublicKey, Signer, Verifier
 from andon.kernel.unit import Unit, Units
@@ -135,11 +135,12 @@ class Record:
 
     def add(self, unit: Unit, envelope: Envelope) -> Digest:
         """Append a signed statement to the ledger and keep it."""
-        statement = read_statement(envelope)
-        digest = envelopes.digest_of(envelope)
+        data = envelopes.to_json(envelope)
+        _, statement = opened(data)
+        digest = of_bytes(data)
         entry = self.ledger.append(unit, kind_of(statement.predicate_type), digest)
         subjects = tuple(subject.digest for subject in statement.subjects)
-        sealed = Sealed(digest, statement.predicate_type, subjects, envelopes.to_json(envelope), entry.index)
+        sealed = Sealed(digest, statement.predicate_type, subjects, data, entry.index)
         self.statements.add(unit, sealed)
         return digest
 

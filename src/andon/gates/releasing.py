@@ -6,12 +6,10 @@ from dataclasses import replace
 from andon.attest.statement import ADMISSION, DELEGATION, RELEASE, REVOCATION, ROLLBACK, WAIVER
 from andon.attest.trust_json import fingerprint
 from andon.attest.trust_root import TrustRoot, floor_of
-from andon.contracts.declaration import Declaration
 from andon.contracts.release import ReleaseFacts
-from andon.contracts.wire import from_json
 from andon.gates.admission import World, admit, check_floor, check_unrevoked, check_world, revoked
 from andon.gates.bundle import bundle_json, make_bundle
-from andon.gates.chain import Chain, Proven, by_subject, general_of, release_facts, single_input
+from andon.gates.chain import Chain, Proven, by_subject, general_of, read_declaration, release_facts, single_input
 from andon.gates.keeping import Keeping
 from andon.gates.refusal import refuse
 from andon.gates.request import Receipt, serving_ref
@@ -26,7 +24,7 @@ from andon.gates.serving import (
     read_decision,
 )
 from andon.gates.verdict import Moved, content_of
-from andon.kernel.canonical import dumps, loads
+from andon.kernel.canonical import dumps
 from andon.kernel.digest import Digest
 from andon.kernel.errors import ConflictError, InputError
 from andon.kernel.unit import Unit
@@ -223,7 +221,7 @@ def _gather(keeping: Keeping, root: TrustRoot, release: Digest, target: str, siz
         manifests=manifests,
         said=by_subject(said),
         objects=frozenset(item.sha256 for item in manifests[model].content),
-        declaration=from_json(Declaration, loads(keeping.blobs.read(facts.declaration))),
+        declaration=read_declaration(keeping.blobs.read(facts.declaration)),
         root=root,
         at_ns=keeping.clock.now_ns(),
         general=general_of(said),

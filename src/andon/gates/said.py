@@ -1,8 +1,9 @@
 """A signed statement in its place in the ledger: read again from its bytes, never from what was noted beside it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import TypeVar, cast
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final, TypeVar
 
 from andon.attest import envelope as envelopes
 from andon.attest.statement import PAYLOAD_TYPE, Statement, from_bytes
@@ -13,6 +14,7 @@ from andon.kernel.signing import Verifier
 from andon.ledger.entry import Entry
 
 T = TypeVar("T")
+_MOST_OPENED: Final = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +37,14 @@ class Said:
     index: int
     logged_ns: int
     witnessed_ns: int | None = None
-    _read: dict[object, object] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def read_as(self, reader: Callable[[Statement], T]) -> T:
-        """What a reader makes of the statement; a statement never changes, so it is asked once.
+        """What a reader makes of the statement.
 
         Raises:
             AndonError: What the reader raises.
         """
-        if reader not in self._read:
-            self._read[reader] = reader(self.statement)
-        return cast("T", self._read[reader])
+        return self.statement.read_as(reader)
 
     @property
     def subjects(self) -> tuple[Digest, ...]:
@@ -84,11 +83,24 @@ def entered(data: bytes, entry: Entry) -> tuple[envelopes.Envelope, Statement]:
     """
     if of_bytes(data) != entry.statement:
         raise _damaged(entry, f"{of_bytes(data)} in place of {entry.statement}")
-    envelope = envelopes.from_json(data)
-    statement = read_statement(envelope)
+    envelope, statement = opened(data)
     if kind_of(statement.predicate_type) != entry.kind:
         raise _damaged(entry, f"a {kind_of(statement.predicate_type)} entered as {entry.kind}")
     return envelope, statement
+
+
+@lru_cache(maxsize=_MOST_OPENED)
+def opened(data: bytes) -> tuple[envelopes.Envelope, Statement]:
+    """The envelope that canonical bytes are, and the statement in it, without believing it.
+
+    The same bytes always are the same envelope, so the last ones are not read again; whether they are the right bytes,
+    and who signed them, is asked each time.
+
+    Raises:
+        IntegrityError: The bytes are malformed, or there is no statement in them.
+    """
+    envelope = envelopes.from_json(data)
+    return envelope, read_statement(envelope)
 
 
 def signed(envelope: envelopes.Envelope, statement: Statement, entry: Entry, verifiers: Mapping[str, Verifier]) -> Said:

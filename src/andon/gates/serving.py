@@ -1,8 +1,8 @@
 """What a target serves, told only by signed admissions and rollbacks."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Final, TypeVar, cast
 
 from andon.attest.statement import ADMISSION, RELEASE, REVOCATION, ROLLBACK, Statement, Subject
 from andon.attest.trust_root import TrustRoot
@@ -117,11 +117,18 @@ def read_decision(kind: type[D], one: Said, root: TrustRoot) -> D | None:
         return None
     try:
         gate_behind(one, root)
-        decision = from_json(kind, one.statement.predicate)
+        decision = cast("D", one.read_as(_READERS[kind]))
     except (InputError, RefusedError):
         return None
     is_ours = (decision.domain, decision.factory) == (root.domain, root.factory)
     return decision if is_ours and one.subjects == (_subject(decision).digest,) else None
+
+
+def _reader(kind: type[Decision]) -> Callable[[Statement], Decision]:
+    return lambda statement: from_json(kind, statement.predicate)
+
+
+_READERS: Final = {kind: _reader(kind) for kind in _TYPES}
 
 
 def _subject(decision: Decision) -> Subject:

@@ -230,7 +230,7 @@ def _latest(question: Question, said: Iterable[Said], root: TrustRoot) -> tuple[
         if one.statement.predicate_type != SIGNOFF:
             continue
         try:
-            signoff = read_signoff(one.statement)
+            signoff = one.read_as(read_signoff)
         except InputError:
             uncounted.append(f"statement {one.index} is not a sign-off")
             continue

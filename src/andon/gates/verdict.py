@@ -1,7 +1,8 @@
 """What a gate said, as a value: everything that is needed to say it again."""
 
 from dataclasses import dataclass
-from typing import Literal
+from functools import lru_cache
+from typing import Final, Literal
 
 from andon.attest.statement import GATE_VERDICT, Statement, Subject
 from andon.contracts.evidence import Evidence
@@ -12,6 +13,8 @@ from andon.gates.said import members
 from andon.kernel.digest import Digest, of_value
 from andon.kernel.errors import InputError
 from andon.store.manifest import Manifest
+
+_MOST_KNOWN: Final = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,12 @@ def content_of(manifest: Manifest) -> Digest:
     """Identity of an artefact's bytes, whatever was written about them; of the manifest itself where it has none."""
     if not manifest.content:
         return manifest.digest
-    return of_value([manifest.kind, sorted(item.sha256 for item in manifest.content)])
+    return _content(manifest.kind, tuple(sorted(item.sha256 for item in manifest.content)))
+
+
+@lru_cache(maxsize=_MOST_KNOWN)
+def _content(kind: str, objects: tuple[Digest, ...]) -> Digest:
+    return of_value([kind, list(objects)])
 
 
 def verdict_statement(verdict: Verdict) -> Statement:

@@ -129,7 +129,7 @@ def why_not(
 ) -> str:
     """Why a waiver does not cover a finding, in words for a person; empty when it does."""
     try:
-        waiver = read_waiver(one.statement)
+        waiver = one.read_as(read_waiver)
     except InputError:
         return "it is not a readable waiver"
     meant = (waiver.domain, waiver.factory, waiver.gate, waiver.target)
@@ -215,7 +215,7 @@ def _verdict(digest: Digest, known: Sequence[Said], root: TrustRoot) -> Verdict 
 
 
 def _waived(finding: Finding, one: Said, root: TrustRoot) -> Finding:
-    waiver, person = read_waiver(one.statement), person_behind(one, root)
+    waiver, person = one.read_as(read_waiver), person_behind(one, root)
     name = person if isinstance(person, str) else person.name
     why = f"{finding.why}; waived by {name} until {iso(waiver.expires_ns)}: {waiver.reason}"
     return replace(finding, holds="waived", why=why)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final, Literal, cast, get_args
 
 from andon.kernel.canonical import Json, dumps, loads
@@ -64,7 +65,7 @@ class Input:
             raise _malformed("inputs.role", repr(self.role))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: it keeps its digest
 class Manifest:
     """An artefact.
 
@@ -117,7 +118,7 @@ class Manifest:
         """Digests of the inputs used in a role, in order."""
         return tuple(item.digest for item in self.inputs if item.role == role)
 
-    @property
+    @cached_property
     def digest(self) -> Digest:
         """Identity of the artefact: the digest of its canonical bytes."""
         return of_bytes(self.to_bytes())

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from sqlalchemy import Connection, Engine, insert, select
@@ -14,6 +15,7 @@ from andon.kernel.unit import Unit
 from andon.store.manifest import Kind, Manifest, manifest_from_bytes
 
 _AT_ONCE: Final = 500
+_MOST_READ: Final = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ class SqlManifests:
                 found=missing,
                 fix="Check the digest, and that this is the control database of the factory that made it.",
             )
-        return {digest: manifest_from_bytes(found[digest]) for digest in wanted}
+        return {digest: _manifest(found[digest]) for digest in wanted}
 
     def users_of(self, digest: Digest) -> list[Digest]:
         """Artefacts that were made from this one, in the order they were recorded."""
@@ -98,6 +100,12 @@ class SqlManifests:
         )
         with reading(self.engine) as connection:
             return list(connection.execute(found).scalars())
+
+
+@lru_cache(maxsize=_MOST_READ)
+def _manifest(body: bytes) -> Manifest:
+    """The manifest in these bytes, which were hashed just now; the same bytes always are the same manifest."""
+    return manifest_from_bytes(body)
 
 
 def _body(connection: Connection, digest: Digest) -> bytes | None:
