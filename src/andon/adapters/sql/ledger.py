@@ -1,22 +1,18 @@
 """The ledger's leaves, nodes and signed heads in the control database."""
 
-import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, Final, cast
+from typing import Final
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 
-from andon.adapters.sql.errors import refusal
-from andon.adapters.sql.unit import connection_of, reading
+from andon.adapters.sql.plain import Row, add, fetch
 from andon.kernel.errors import ConflictError, IntegrityError
 from andon.kernel.unit import Unit
 from andon.ledger.merkle import Node, Place
 
 _PAGE_ROWS: Final = 8192
-# In the driver's own words: a signed decision asks a dozen of these questions, and an audit reads millions of rows;
-# putting a statement together anew takes the library longer than the database takes to answer it.
 _SIZE: Final = "SELECT max(position) FROM ledger_leaves"
 _ADD_LEAF: Final = "INSERT INTO ledger_leaves (position, leaf) VALUES (?, ?)"
 _ADD_NODE: Final = "INSERT INTO ledger_nodes (level, position, hash) VALUES (?, ?, ?)"
@@ -46,8 +42,7 @@ class SqlLedgerRows:
 
     def size(self, unit: Unit | None = None) -> int:
         """How many leaves there are: one more than the highest index, whatever rows may be missing below it."""
-        with reading(self.engine, unit) as connection:
-            ((last,),) = _fetch(connection, _SIZE)
+        ((last,),) = fetch(self.engine, _SIZE, unit=unit)
         return 0 if last is None else int(last) + 1
 
     def append(self, unit: Unit, index: int, leaf: bytes, nodes: Sequence[Node]) -> None:
@@ -56,7 +51,6 @@ class SqlLedgerRows:
         Raises:
             ConflictError: `index` is not the size; somebody else appended first (`ledger.moved`).
         """
-        connection = connection_of(unit, self.engine)
         size = self.size(unit)
         if index != size:
             raise ConflictError(
@@ -66,9 +60,8 @@ class SqlLedgerRows:
                 found=f"{size} leaves",
                 fix="Read the size inside the unit that appends, and try again.",
             )
-        connection.exec_driver_sql(_ADD_LEAF, (index, leaf))
-        if nodes:
-            connection.exec_driver_sql(_ADD_NODE, [(node.level, node.index, node.hash) for node in nodes])
+        add(self.engine, unit, _ADD_LEAF, [(index, leaf)])
+        add(self.engine, unit, _ADD_NODE, [(node.level, node.index, node.hash) for node in nodes])
 
     def nodes_at(self, places: Collection[Place], unit: Unit | None = None) -> Mapping[Place, bytes]:
         """The 32 bytes of each of some nodes, by level and index, found together.
@@ -76,10 +69,9 @@ class SqlLedgerRows:
         Raises:
             IntegrityError: One is not there (`ledger.node-missing`).
         """
-        with reading(self.engine, unit) as connection:
-            # One condition each: a list of pairs would make SQLite read the whole table.
-            where = " OR ".join(["level = ? AND position = ?"] * len(places)) or "FALSE"
-            rows = _fetch(connection, f"{_NODES_AT} WHERE {where}", *chain(*places))
+        # One condition each: a list of pairs would make SQLite read the whole table.
+        where = " OR ".join(["level = ? AND position = ?"] * len(places)) or "FALSE"
+        rows = fetch(self.engine, f"{_NODES_AT} WHERE {where}", *chain(*places), unit=unit)
         found = {(level, index): found for level, index, found in rows}
         for level, index in places:
             if (level, index) not in found:
@@ -113,25 +105,22 @@ class SqlCheckpointRows:
         Raises:
             ConflictError: There is a head of this size already (`ledger.moved`).
         """
-        connection = connection_of(unit, self.engine)
-        if _fetch(connection, _HEAD_AT, size):
+        if fetch(self.engine, _HEAD_AT, size, unit=unit):
             raise ConflictError(
                 "ledger.moved",
                 "There is a signed head of this size already.",
                 place=f"size {size}",
                 fix="Append first: one size has one head.",
             )
-        connection.exec_driver_sql(_ADD_HEAD, (size, note))
+        add(self.engine, unit, _ADD_HEAD, [(size, note)])
 
     def latest(self, unit: Unit | None = None) -> str | None:
         """The head with the greatest size, or None when nothing was ever appended."""
-        with reading(self.engine, unit) as connection:
-            return _note(_fetch(connection, _NEWEST_HEAD))
+        return _note(fetch(self.engine, _NEWEST_HEAD, unit=unit))
 
     def at(self, size: int) -> str | None:
         """The head of one size, if it was kept."""
-        with reading(self.engine) as connection:
-            return _note(_fetch(connection, _HEAD_AT, size))
+        return _note(fetch(self.engine, _HEAD_AT, size))
 
     def cosign(self, unit: Unit, size: int, line: str) -> None:
         """Keep a witness's signature line under the head of a size; from then on it is part of that note.
@@ -139,8 +128,7 @@ class SqlCheckpointRows:
         Raises:
             IntegrityError: There is no head of this size (`ledger.head-missing`).
         """
-        connection = connection_of(unit, self.engine)
-        if not _fetch(connection, _HEAD_AT, size):
+        if not fetch(self.engine, _HEAD_AT, size, unit=unit):
             raise IntegrityError(
                 "ledger.head-missing",
                 "There is no signed head of this size to cosign.",
@@ -148,13 +136,12 @@ class SqlCheckpointRows:
                 found=line.strip(),
                 fix="Run: andon audit verify",
             )
-        connection.exec_driver_sql(_COSIGN, (size, line))
+        add(self.engine, unit, _COSIGN, [(size, line)])
 
     def cosigned(self, above: int) -> Iterator[tuple[int, str]]:
         """The (size, note) of every head with a cosignature line whose size is greater than `above`, in order."""
         while True:
-            with reading(self.engine) as connection:
-                rows = _fetch(connection, _NEXT_COSIGNED, above)
+            rows = fetch(self.engine, _NEXT_COSIGNED, above)
             if not rows:
                 return
             above, note = rows[0]
@@ -162,8 +149,7 @@ class SqlCheckpointRows:
 
     def last_cosigned(self) -> int:
         """The greatest size whose head has a cosignature line; 0 when there is none."""
-        with reading(self.engine) as connection:
-            ((size,),) = _fetch(connection, _LAST_COSIGNED)
+        ((size,),) = fetch(self.engine, _LAST_COSIGNED)
         return int(size)
 
 
@@ -172,25 +158,12 @@ def _paged(
 ) -> Iterator[tuple[int, bytes]]:
     """The (position, bytes) rows of a query in `range(start, stop)`, a page at a time."""
     while True:
-        with reading(engine, unit) as connection:
-            rows = _fetch(connection, query, *given, start, stop, _PAGE_ROWS)
+        rows = fetch(engine, query, *given, start, stop, _PAGE_ROWS, unit=unit)
         yield from rows
         if len(rows) < _PAGE_ROWS:
             return
         start = rows[-1][0] + 1
 
 
-def _note(rows: list[tuple[Any, ...]]) -> str | None:
+def _note(rows: list[Row]) -> str | None:
     return rows[0][0] if rows else None
-
-
-def _fetch(connection: Connection, query: str, *parameters: int) -> list[tuple[Any, ...]]:
-    """All rows of one query as the driver gives them: the library's own results take half of a proof or an audit."""
-    cursor = connection.connection.cursor()
-    try:
-        cursor.execute(query, parameters)
-        return cast(list[tuple[Any, ...]], cursor.fetchall())
-    except sqlite3.Error as error:
-        raise refusal(error, str(connection.engine.url.database)) or error from error
-    finally:
-        cursor.close()

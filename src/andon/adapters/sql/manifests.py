@@ -7,6 +7,7 @@ from typing import Final
 
 from sqlalchemy import Connection, Engine, insert, select
 
+from andon.adapters.sql.plain import fetch, places
 from andon.adapters.sql.tables import manifest_inputs, manifests
 from andon.adapters.sql.unit import connection_of, reading
 from andon.kernel.digest import Digest, of_bytes, parse
@@ -15,6 +16,7 @@ from andon.kernel.unit import Unit
 from andon.store.manifest import Kind, Manifest, manifest_from_bytes
 
 _AT_ONCE: Final = 500
+_BODIES: Final = "SELECT digest, body FROM manifests"
 _MOST_READ: Final = 1024
 
 
@@ -63,11 +65,10 @@ class SqlManifests:
         """
         wanted = [parse(digest) for digest in dict.fromkeys(digests)]
         found: dict[Digest, bytes] = {}
-        with reading(self.engine) as connection:
-            for start in range(0, len(wanted), _AT_ONCE):
-                page = wanted[start : start + _AT_ONCE]
-                of_page = select(manifests.c.digest, manifests.c.body).where(manifests.c.digest.in_(page))
-                found |= {row.digest: _checked(row.digest, row.body) for row in connection.execute(of_page)}
+        for start in range(0, len(wanted), _AT_ONCE):
+            page = wanted[start : start + _AT_ONCE]
+            rows = fetch(self.engine, f"{_BODIES} WHERE digest IN ({places(page)})", *page)
+            found |= {digest: _checked(digest, body) for digest, body in rows}
         missing = next((digest for digest in wanted if digest not in found), None)
         if missing:
             raise InputError(

@@ -1,16 +1,21 @@
 """Names of versions in the control database: every move is kept, the last one counts."""
 
 from dataclasses import dataclass
+from typing import Final
 
-from sqlalchemy import Connection, Engine, Row, func, insert, select
+from sqlalchemy import Engine, Row, func, select
 
+from andon.adapters.sql.plain import add, fetch
 from andon.adapters.sql.tables import ref_moves
-from andon.adapters.sql.unit import connection_of, reading
+from andon.adapters.sql.unit import reading
 from andon.kernel.digest import Digest, parse
 from andon.kernel.errors import ConflictError
 from andon.kernel.unit import Unit
 from andon.registry.ports import Ref
 from andon.registry.version import check_name
+
+_LAST: Final = "SELECT name, digest, sequence, moved_ns FROM ref_moves WHERE name = ? ORDER BY sequence DESC LIMIT 1"
+_ADD: Final = "INSERT INTO ref_moves (name, sequence, digest, moved_ns) VALUES (?, ?, ?, ?)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +26,7 @@ class SqlRefs:
 
     def get(self, name: str) -> Ref | None:
         """Where a name stands; `None` when nothing was ever named so."""
-        with reading(self.engine) as connection:
-            return _last(connection, name)
+        return self._last(name)
 
     def move(self, unit: Unit, name: str, expected: Digest | None, new: Digest, now_ns: int) -> Ref:
         """Point a name from what it is expected to point to, `None` for nothing yet, to something new.
@@ -31,8 +35,7 @@ class SqlRefs:
             InputError: The name is not of the form of a name, or `new` is not a digest.
             ConflictError: It stands elsewhere (`registry.ref-moved`).
         """
-        connection = connection_of(unit, self.engine)
-        last = _last(connection, check_name(name))
+        last = self._last(check_name(name), unit)
         if (last.digest if last else None) != expected:
             raise ConflictError(
                 "registry.ref-moved",
@@ -42,8 +45,7 @@ class SqlRefs:
                 fix="Read where it stands now, decide again, and move it from there.",
             )
         ref = Ref(name, parse(new), last.sequence + 1 if last else 1, now_ns)
-        row = {"name": ref.name, "sequence": ref.sequence, "digest": ref.digest, "moved_ns": ref.moved_ns}
-        connection.execute(insert(ref_moves).values(row))
+        add(self.engine, unit, _ADD, [(ref.name, ref.sequence, ref.digest, ref.moved_ns)])
         return ref
 
     def with_prefix(self, prefix: str) -> list[Ref]:
@@ -66,11 +68,9 @@ class SqlRefs:
         with reading(self.engine) as connection:
             return [_ref(row) for row in connection.execute(found)]
 
-
-def _last(connection: Connection, name: str) -> Ref | None:
-    found = select(ref_moves).where(ref_moves.c.name == name).order_by(ref_moves.c.sequence.desc()).limit(1)
-    row = connection.execute(found).one_or_none()
-    return None if row is None else _ref(row)
+    def _last(self, name: str, unit: Unit | None = None) -> Ref | None:
+        rows = fetch(self.engine, _LAST, name, unit=unit)
+        return Ref(*rows[0]) if rows else None
 
 
 def _ref(row: Row[tuple[str, int, str, int]]) -> Ref:

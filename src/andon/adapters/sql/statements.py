@@ -1,19 +1,23 @@
 """Signed statements in the control database."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, Engine, insert, select, true
+from sqlalchemy import Engine
 
-from andon.adapters.sql.tables import statement_subjects, statements
-from andon.adapters.sql.unit import connection_of, reading
+from andon.adapters.sql.plain import Value, add, fetch, places
 from andon.gates.ports import Sealed
 from andon.kernel.digest import Digest, of_bytes, parse
 from andon.kernel.errors import ConflictError, InputError, IntegrityError
 from andon.kernel.unit import Unit
 
 _PAGE_ROWS: Final = 500
+_ALL: Final = "SELECT position, digest, predicate_type, envelope FROM statements"
+_SUBJECTS: Final = "SELECT statement, subject FROM statement_subjects"
+_SPEAKS: Final = "position IN (SELECT statement FROM statement_subjects WHERE subject = ?)"
+_ADD: Final = "INSERT INTO statements (position, digest, predicate_type, envelope) VALUES (?, ?, ?, ?)"
+_ADD_SUBJECT: Final = "INSERT INTO statement_subjects (statement, ordinal, subject) VALUES (?, ?, ?)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +33,8 @@ class SqlStatements:
             IntegrityError: `digest` is not the digest of `envelope` (`gates.statement-damaged`).
             ConflictError: The statement or the ledger index is taken by another record (`gates.statement-taken`).
         """
-        connection = connection_of(unit, self.engine)
         _check(sealed)
-        taken = (statements.c.digest == sealed.digest) | (statements.c.position == sealed.index)
-        found = _select(connection, taken, 2)
+        found = self._select("digest = ? OR position = ?", (sealed.digest, sealed.index), 2, unit)
         if found == [sealed]:
             return
         if found:
@@ -43,7 +45,10 @@ class SqlStatements:
                 found=", ".join(f"{other.digest} at {other.index}" for other in found),
                 fix="Append to the ledger first, and record each statement once, at the index it was given.",
             )
-        _insert(connection, sealed)
+        row = (sealed.index, sealed.digest, sealed.predicate_type, sealed.envelope)
+        add(self.engine, unit, _ADD, [row])
+        subjects = [(sealed.index, ordinal, parse(subject)) for ordinal, subject in enumerate(sealed.subjects)]
+        add(self.engine, unit, _ADD_SUBJECT, subjects)
 
     def get(self, digest: Digest) -> Sealed:
         """The statement of that digest, hashed again as it is read.
@@ -63,10 +68,9 @@ class SqlStatements:
         """
         wanted = [parse(digest) for digest in dict.fromkeys(digests)]
         found: dict[Digest, Sealed] = {}
-        with reading(self.engine) as connection:
-            for start in range(0, len(wanted), _PAGE_ROWS):
-                page = wanted[start : start + _PAGE_ROWS]
-                found |= {one.digest: one for one in _select(connection, statements.c.digest.in_(page), len(page))}
+        for start in range(0, len(wanted), _PAGE_ROWS):
+            page = wanted[start : start + _PAGE_ROWS]
+            found |= {one.digest: one for one in self._select(f"digest IN ({places(page)})", page, len(page))}
         missing = next((digest for digest in wanted if digest not in found), None)
         if missing:
             raise InputError(
@@ -83,9 +87,9 @@ class SqlStatements:
         Raises:
             IntegrityError: A record is not what was recorded.
         """
-        is_of_type = true() if predicate_type is None else statements.c.predicate_type == predicate_type
-        speaks = select(statement_subjects.c.statement).where(statement_subjects.c.subject == parse(subject))
-        return list(self._pages(statements.c.position.in_(speaks) & is_of_type))
+        if predicate_type is None:
+            return list(self._pages(_SPEAKS, parse(subject)))
+        return list(self._pages(f"{_SPEAKS} AND predicate_type = ?", parse(subject), predicate_type))
 
     def of_type(self, predicate_type: str) -> list[Sealed]:
         """Statements of a type, in ledger order.
@@ -93,7 +97,7 @@ class SqlStatements:
         Raises:
             IntegrityError: A record is not what was recorded.
         """
-        return list(self._pages(statements.c.predicate_type == predicate_type))
+        return list(self._pages("predicate_type = ?", predicate_type))
 
     def all(self) -> Iterator[Sealed]:
         """Every statement, in ledger order.
@@ -101,49 +105,32 @@ class SqlStatements:
         Raises:
             IntegrityError: A record is not what was recorded.
         """
-        return self._pages(true())
+        return self._pages("TRUE")
 
-    def _pages(self, condition: ColumnElement[bool]) -> Iterator[Sealed]:
+    def _pages(self, condition: str, *given: Value) -> Iterator[Sealed]:
         """Page by page, so that no long answer keeps a transaction open."""
         after = -1
         while True:
-            with reading(self.engine) as connection:
-                page = _select(connection, condition & (statements.c.position > after), _PAGE_ROWS)
+            page = self._select(f"{condition} AND position > ?", (*given, after), _PAGE_ROWS)
             yield from page
             if len(page) < _PAGE_ROWS:
                 return
             after = page[-1].index
 
-
-def _insert(connection: Connection, sealed: Sealed) -> None:
-    row = {
-        "position": sealed.index,
-        "digest": sealed.digest,
-        "predicate_type": sealed.predicate_type,
-        "envelope": sealed.envelope,
-    }
-    connection.execute(insert(statements).values(row))
-    subjects = [
-        {"statement": sealed.index, "ordinal": ordinal, "subject": parse(subject)}
-        for ordinal, subject in enumerate(sealed.subjects)
-    ]
-    if subjects:
-        connection.execute(insert(statement_subjects), subjects)
-
-
-def _select(connection: Connection, condition: ColumnElement[bool], limit: int) -> list[Sealed]:
-    found = connection.execute(select(statements).where(condition).order_by(statements.c.position).limit(limit)).all()
-    subjects: dict[int, list[Digest]] = {row.position: [] for row in found}
-    of_found = select(statement_subjects).where(statement_subjects.c.statement.in_(subjects))
-    for row in connection.execute(of_found.order_by(statement_subjects.c.statement, statement_subjects.c.ordinal)):
-        subjects[row.statement].append(row.subject)
-    records = [
-        Sealed(row.digest, row.predicate_type, tuple(subjects[row.position]), row.envelope, row.position)
-        for row in found
-    ]
-    for record in records:
-        _check(record)
-    return records
+    def _select(self, condition: str, given: Sequence[Value], limit: int, unit: Unit | None = None) -> list[Sealed]:
+        query = f"{_ALL} WHERE {condition} ORDER BY position LIMIT ?"
+        found = fetch(self.engine, query, *given, limit, unit=unit)
+        subjects: dict[int, list[Digest]] = {position: [] for position, *_ in found}
+        of_found = f"{_SUBJECTS} WHERE statement IN ({places(subjects)}) ORDER BY statement, ordinal"
+        for position, subject in fetch(self.engine, of_found, *subjects, unit=unit) if subjects else ():
+            subjects[position].append(subject)
+        records = [
+            Sealed(digest, predicate_type, tuple(subjects[position]), envelope, position)
+            for position, digest, predicate_type, envelope in found
+        ]
+        for record in records:
+            _check(record)
+        return records
 
 
 def _check(sealed: Sealed) -> None:
