@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from andon.gates.bundle import bundle_json, check_bundle, make_bundle, read_bundle
+from andon.contracts.wire import to_json
+from andon.gates.bundle import check_bundle, make_bundle, read_bundle
 from andon.gates.serving import admission_of, decision_statement
 from andon.kernel.canonical import dumps
 from andon.kernel.digest import of_bytes
@@ -19,7 +20,7 @@ def bundle_of(world):
 def test_a_bundle_reads_back_as_the_bytes_it_was(at):
     world = at("admitted")
     data = world.blobs.read(world.made.bundle)
-    assert dumps(bundle_json(read_bundle(data))) == data
+    assert dumps(to_json(read_bundle(data))) == data
 
 
 def test_a_bundle_holds_no_more_than_what_was_relied_on(at):
@@ -84,12 +85,13 @@ def test_an_admission_on_other_proofs_than_these_does_not_carry_the_release(at, 
     found = admission_of(decisions, world.root, release=world.made.release, target=TARGET)
     digest = world.forge(decision_statement(replace(found[1], **change)))
     sealed = world.database.statements.get(digest)
-    one = make_bundle(
+    data = make_bundle(
         world.made.release,
         {},
         [sealed.envelope],
         {digest: (world.record.ledger.entry(sealed.index), world.record.ledger.prove(sealed.index))},
         [],
     )
+    one = read_bundle(data)
     wider = replace(bundle, statements=(*bundle.statements, *one.statements), proofs={**bundle.proofs, **one.proofs})
     assert refusal(lambda: check_bundle(wider, TARGET, world.blobs.read, world.trust())) == "gates.bundle-incomplete"

@@ -4,7 +4,9 @@ import fcntl
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
+from typing import Final
 
 from andon.attest.envelope import Envelope, from_json, to_json
 from andon.kernel.armour import unwrap, wrap
@@ -12,6 +14,8 @@ from andon.kernel.canonical import dumps, loads
 from andon.kernel.digest import Digest, parse
 from andon.kernel.errors import AndonError, ConflictError, InputError, IntegrityError
 from andon.ledger.memory import Remembered
+
+_MOST_READ: Final = 64
 
 
 class FolderRoots:
@@ -34,7 +38,7 @@ class FolderRoots:
                 place=str(self._folder),
                 fix="Make the factory's keys and trust root: andon init.",
             )
-        return [from_json(_read(path)) for path in paths]
+        return [_envelope(_read(path)) for path in paths]
 
     def add(self, version: int, envelope: Envelope) -> None:
         """Keep a version.
@@ -162,6 +166,12 @@ class HomeFolder:
             "root_version": str(remembered.root_version),
         }
         replace_file(self._folder / "remembered.json", dumps(value))
+
+
+@lru_cache(maxsize=_MOST_READ)
+def _envelope(data: bytes) -> Envelope:
+    """The envelope that these bytes are; the same bytes always are the same one."""
+    return from_json(data)
 
 
 def _read(path: Path) -> bytes:

@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -20,9 +19,9 @@ from andon.gates.chain import Chain, by_subject, general_of, read_declaration, r
 from andon.gates.proving import check_chain
 from andon.gates.record import log_verifiers, root_then
 from andon.gates.refusal import refuse
-from andon.gates.said import Said, members, read_said
+from andon.gates.said import Said, read_said
 from andon.gates.serving import Admission, admission_of
-from andon.kernel.canonical import Json, dumps, loads
+from andon.kernel.canonical import dumps, joined, loads
 from andon.kernel.digest import Digest, of_bytes
 from andon.kernel.errors import AndonError, IntegrityError
 from andon.kernel.signing import Verifier
@@ -81,8 +80,10 @@ def make_bundle(
     statements: Sequence[bytes],
     proofs: Mapping[Digest, tuple[Entry, str]],
     roots: Sequence[Envelope],
-) -> Bundle:
-    """Put together what a load needs.
+) -> bytes:
+    """Put together what a load needs, as the canonical bytes that `read_bundle` reads.
+
+    Everything in it is written canonically already, so nothing is read and written anew.
 
     Args:
         release: Digest of the release manifest.
@@ -91,12 +92,14 @@ def make_bundle(
         proofs: For each statement its ledger entry and inclusion proof, by the statement's digest.
         roots: Every version of the trust root, the first one first.
     """
-    return Bundle(
-        release=release,
-        manifests={digest: manifest.to_json() for digest, manifest in manifests.items()},
-        statements=tuple(members(json.loads(data)) for data in statements),
-        proofs={digest: _with_leaf(entry, text) for digest, (entry, text) in proofs.items()},
-        root={str(n): json.loads(envelopes.to_json(envelope)) for n, envelope in enumerate(roots, start=1)},
+    return joined(
+        {
+            "release": dumps(release),
+            "manifests": joined({digest: manifest.to_bytes() for digest, manifest in manifests.items()}),
+            "statements": b"[" + b",".join(statements) + b"]",
+            "proofs": dumps({digest: _with_leaf(entry, text) for digest, (entry, text) in proofs.items()}),
+            "root": joined({str(n): envelopes.to_json(envelope) for n, envelope in enumerate(roots, start=1)}),
+        }
     )
 
 
@@ -302,14 +305,3 @@ def _damaged(found: str) -> IntegrityError:
         found=found,
         fix="Get the bundle again from the gatekeeper that admitted the release.",
     )
-
-
-def bundle_json(bundle: Bundle) -> Json:
-    """The bundle as JSON; `read_bundle` reads its canonical bytes back."""
-    return {
-        "release": bundle.release,
-        "manifests": bundle.manifests,
-        "statements": list(bundle.statements),
-        "proofs": dict(bundle.proofs),
-        "root": bundle.root,
-    }

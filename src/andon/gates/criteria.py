@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from typing import Final
 
 from andon.contracts.evidence import ANDON, Evidence, Measurement, find
@@ -14,6 +15,7 @@ GATE_NAME: Final = re.compile(r"(data|training|model|release):[A-Za-z0-9_][A-Za-
 FACTORY: Final = "factory"
 FACTORY_METRIC: Final = "factory:"
 WORLD_METRIC: Final = "target."
+LOOKS: Final = "looks.overlapping"
 
 
 def check_policy(policy: Policy) -> None:
@@ -110,6 +112,19 @@ def final_failures(findings: Iterable[Finding]) -> tuple[Finding, ...]:
         and finding.criterion.severity == "block"
         and not is_of_the_world(finding)
     )
+
+
+def with_looks(evidence: Evidence, looks: int) -> Evidence:
+    """The evidence as it is weighed: how often was looked is counted by the gate, and nobody else's count is taken.
+
+    Args:
+        evidence: What was measured.
+        looks: How many looks there were at overlapping rows, this one included; 0 for not counted.
+    """
+    measured = tuple(one for one in evidence.measurements if one.metric != LOOKS)
+    if looks:
+        measured = (*measured, Measurement(LOOKS, float(looks), n=looks))
+    return evidence if measured == evidence.measurements else replace(evidence, measurements=measured)
 
 
 def _weigh_slices(criterion: Criterion, evidence: Evidence, champion: Digest) -> list[Finding]:

@@ -52,6 +52,8 @@ def effective_policy(policy: Policy, floor: Floor | None, *, has_champion: bool)
         return policy
     criteria = added_criteria(floor, policy.gate, has_champion=has_champion)
     people = added_people(floor, policy.gate, has_champion=has_champion)
+    if not criteria and not people:
+        return policy
     return replace(
         policy,
         criteria=_joined(policy.criteria, criteria),

@@ -10,9 +10,9 @@ from andon.contracts.policy import Finding, Outcome, Policy
 from andon.contracts.wire import to_json
 from andon.gates.annulment import standing
 from andon.gates.chain import release_facts, single_input
-from andon.gates.criteria import check_policy, final_failures, is_of_the_world, weigh
+from andon.gates.criteria import check_policy, final_failures, is_of_the_world, weigh, with_looks
 from andon.gates.keeping import Keeping
-from andon.gates.looks import count_looks, is_counted, with_looks
+from andon.gates.looks import count_looks, is_counted
 from andon.gates.passage import count_people, decide, demanded, final_verdicts, floor_for, makers_of, rules_for
 from andon.gates.request import Judgement, JudgeRequest, Publication, Question
 from andon.gates.said import Said

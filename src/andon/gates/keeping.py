@@ -1,5 +1,6 @@
 """Everything the gatekeeper reads and writes, and what it can tell from it."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from andon.attest.statement import ADMISSION, ROLLBACK
@@ -84,15 +85,22 @@ class Keeping:
             InputError: One of them is not recorded.
             IntegrityError: One of them is not what was recorded.
         """
-        found = {release: self.manifests.get(release)}
+        noted = self.manifests.ancestry(release)
+
+        def read(digests: Collection[Digest]) -> dict[Digest, Manifest]:
+            missed = [digest for digest in digests if digest not in noted]
+            known = {**noted, **(self.manifests.many(missed) if missed else {})}
+            return {digest: known[digest] for digest in digests}
+
+        found = read((release,))
         before = str(found[release].facts.get("predecessor", ""))
         named = {item.digest for item in found[release].inputs}
-        found |= self.manifests.many({*named, before} if before else named)
+        found |= read({*named, before} if before else named)
         waiting = {item.digest for digest in named if found[digest].kind == "model" for item in found[digest].inputs}
         while waiting := waiting - set(found):
-            generation = self.manifests.many(waiting)
+            generation = read(waiting)
             found |= generation
             waiting = {item.digest for manifest in generation.values() for item in manifest.inputs}
         if before:
-            found |= self.manifests.many({item.digest for item in found[before].inputs} - set(found))
+            found |= read({item.digest for item in found[before].inputs} - set(found))
         return found

@@ -6,14 +6,14 @@ from typing import Final
 
 from andon.attest.statement import GATE_VERDICT
 from andon.attest.trust_root import Floor
-from andon.contracts.evidence import Evidence, Measurement, Span
+from andon.contracts.evidence import Span
 from andon.contracts.policy import Criterion, Policy
+from andon.gates.criteria import LOOKS
 from andon.gates.said import Said
 from andon.gates.verdict import read_verdict
 from andon.kernel.digest import Digest
 from andon.kernel.errors import InputError
 
-LOOKS: Final = "looks.overlapping"
 _COUNTED: Final = "model:"
 
 
@@ -27,19 +27,6 @@ def with_budget(policy: Policy, floor: Floor | None) -> Policy:
     if floor is None or floor.looks is None or not is_counted(policy.gate, floor):
         return policy
     return replace(policy, criteria=(*policy.criteria, Criterion(LOOKS, "le", float(floor.looks))))
-
-
-def with_looks(evidence: Evidence, looks: int) -> Evidence:
-    """The evidence as it is weighed: how often was looked is counted by the gate, and nobody else's count is taken.
-
-    Args:
-        evidence: What was measured.
-        looks: How many looks there were at overlapping rows, this one included; 0 for not counted.
-    """
-    measured = tuple(one for one in evidence.measurements if one.metric != LOOKS)
-    if looks:
-        measured = (*measured, Measurement(LOOKS, float(looks), n=looks))
-    return evidence if measured == evidence.measurements else replace(evidence, measurements=measured)
 
 
 def count_looks(verdicts: Iterable[Said], *, span: Span | None, content: Digest, rows: Digest) -> int:

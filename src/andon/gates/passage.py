@@ -8,9 +8,9 @@ from andon.attest.statement import GATE_VERDICT, REVOCATION, WAIVER
 from andon.attest.trust_root import Floor, TrustRoot, floor_of
 from andon.contracts.policy import Finding, Outcome, Policy, SignOffRule
 from andon.gates.annulment import standing
-from andon.gates.criteria import final_failures, outcome, weigh
+from andon.gates.criteria import final_failures, outcome
 from andon.gates.floor import effective_policy
-from andon.gates.looks import with_budget, with_looks
+from andon.gates.looks import with_budget
 from andon.gates.refusal import refuse
 from andon.gates.request import Question
 from andon.gates.said import Said
@@ -146,7 +146,7 @@ def found_again(
         now_ns: The moment.
         only: The only waivers that may be relied on; `None` for any.
     """
-    weighed = weigh(verdict.policy, with_looks(verdict.evidence, verdict.looks), verdict.champion)
+    weighed = verdict.weighed
     if all(one.statement.predicate_type != WAIVER for one in said):
         return weighed
     findings, _ = waive(weighed, verdict.question(), said, root, excluded=verdict.excluded, now_ns=now_ns, only=only)
@@ -218,7 +218,8 @@ def _under_floor_of_now(
     """A verdict's evidence weighed by what the factory declared then and what the floor demands now."""
     floor = next((floor for floor in root.floors if floor.target == target == verdict.target), None)
     policy = with_budget(effective_policy(verdict.declared, floor, has_champion=not verdict.is_first), floor)
-    return found_again(replace(verdict, policy=policy), said, root, now_ns=now_ns)
+    asked = verdict if policy == verdict.policy else replace(verdict, policy=policy)
+    return found_again(asked, said, root, now_ns=now_ns)
 
 
 def makers_of(said: Iterable[Said], root: TrustRoot) -> frozenset[str]:

@@ -8,7 +8,7 @@ from andon.attest.trust_json import fingerprint
 from andon.attest.trust_root import TrustRoot, floor_of
 from andon.contracts.release import ReleaseFacts
 from andon.gates.admission import World, admit, check_floor, check_unrevoked, check_world, revoked
-from andon.gates.bundle import bundle_json, make_bundle
+from andon.gates.bundle import make_bundle
 from andon.gates.chain import Chain, Proven, by_subject, general_of, read_declaration, release_facts, single_input
 from andon.gates.keeping import Keeping
 from andon.gates.refusal import refuse
@@ -24,7 +24,6 @@ from andon.gates.serving import (
     read_decision,
 )
 from andon.gates.verdict import Moved, content_of
-from andon.kernel.canonical import dumps
 from andon.kernel.digest import Digest
 from andon.kernel.errors import ConflictError, InputError
 from andon.kernel.unit import Unit
@@ -297,7 +296,7 @@ def _receipt(
         {digest: (entries[index], proofs[index]) for digest, index in indices.items()},
         record.roots.envelopes(),
     )
-    stored = keeping.blobs.put([dumps(bundle_json(bundle))])
+    stored = keeping.blobs.put([bundle])
     newest = _newest(decisions, root, release, target)
     return Receipt(
         factory=root.factory,

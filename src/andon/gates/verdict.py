@@ -1,13 +1,14 @@
 """What a gate said, as a value: everything that is needed to say it again."""
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Final, Literal
 
 from andon.attest.statement import GATE_VERDICT, Statement, Subject
 from andon.contracts.evidence import Evidence
 from andon.contracts.policy import Finding, Policy, Tier
 from andon.contracts.wire import from_json, to_json
+from andon.gates.criteria import weigh, with_looks
 from andon.gates.request import Question
 from andon.gates.said import members
 from andon.kernel.digest import Digest, of_value
@@ -26,7 +27,7 @@ class Moved:
     sequence: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: it keeps what its values come to
 class Verdict:
     """What a gate said, with everything needed to say it again.
 
@@ -73,6 +74,15 @@ class Verdict:
     tier: Tier
     root_version: int
     time_ns: int
+
+    @cached_property
+    def weighed(self) -> tuple[Finding, ...]:
+        """How each criterion of its policy comes out on its values, before anybody's waiver.
+
+        Raises:
+            RefusedError: The policy demands nothing or cannot be judged.
+        """
+        return weigh(self.policy, with_looks(self.evidence, self.looks), self.champion)
 
     def question(self) -> Question:
         """What people signed about."""

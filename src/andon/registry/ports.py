@@ -43,6 +43,17 @@ class Manifests(Protocol):
         """
         ...
 
+    def ancestry(self, digest: Digest) -> Mapping[Digest, Manifest]:
+        """An artefact and what it was made from, directly or not, as far as the database's notes lead; none where none.
+
+        Each is hashed again as it is read. Whoever needs them all follows the manifests themselves, and asks for what
+        the notes have missed.
+
+        Raises:
+            IntegrityError: One of them is not what was recorded (`registry.manifest-damaged`).
+        """
+        ...
+
     def many(self, digests: Collection[Digest]) -> Mapping[Digest, Manifest]:
         """Several artefacts at once, by identity, each hashed again as it is read.
 

@@ -65,7 +65,7 @@ class Input:
             raise _malformed("inputs.role", repr(self.role))
 
 
-@dataclass(frozen=True)  # no slots: it keeps its digest
+@dataclass(frozen=True)  # no slots: it keeps its bytes and their digest
 class Manifest:
     """An artefact.
 
@@ -125,6 +125,10 @@ class Manifest:
 
     def to_bytes(self) -> bytes:
         """The manifest's canonical bytes; `manifest_from_bytes` reads them back."""
+        return self._bytes
+
+    @cached_property
+    def _bytes(self) -> bytes:
         return dumps(self.to_json())
 
     def to_json(self) -> dict[str, Json]:

@@ -107,13 +107,14 @@ def admission_relying_on_less(ground: Ground) -> Tried:
     digests = (*found[1].relied, world.forge(decision_statement(replace(found[1], relied=found[1].relied[1:]))))
     sealed = {digest: record.statements.get(digest) for digest in digests}
     entries = {digest: record.ledger.entry(one.index) for digest, one in sealed.items()}
-    bundle = make_bundle(
+    data = make_bundle(
         release,
         world.keeper.keeping.lineage_of(release),
         [one.envelope for one in sealed.values()],
         {digest: (entry, record.ledger.prove(entry.index)) for digest, entry in entries.items()},
         record.roots.envelopes(),
     )
+    bundle = read_bundle(data)
     return loading(lambda: check_bundle(bundle, TARGET, world.blobs.read, world.trust()))
 
 

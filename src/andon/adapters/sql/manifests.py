@@ -17,6 +17,12 @@ from andon.store.manifest import Kind, Manifest, manifest_from_bytes
 
 _AT_ONCE: Final = 500
 _BODIES: Final = "SELECT digest, body FROM manifests"
+_ANCESTRY: Final = (
+    "WITH RECURSIVE ancestry(digest) AS (SELECT ? UNION SELECT manifest_inputs.used FROM ancestry "
+    "JOIN manifests ON manifests.digest = ancestry.digest "
+    "JOIN manifest_inputs ON manifest_inputs.manifest = manifests.sequence) "
+    "SELECT manifests.digest, manifests.body FROM ancestry JOIN manifests ON manifests.digest = ancestry.digest"
+)
 _MOST_READ: Final = 1024
 
 
@@ -55,6 +61,14 @@ class SqlManifests:
             IntegrityError: The record is not what was recorded (`registry.manifest-damaged`).
         """
         return self.many((digest,))[digest]
+
+    def ancestry(self, digest: Digest) -> Mapping[Digest, Manifest]:
+        """An artefact and what it was made from, directly or not, as far as the database's notes lead; none where none.
+
+        Raises:
+            IntegrityError: One of them is not what was recorded (`registry.manifest-damaged`).
+        """
+        return {found: _manifest(_checked(found, body)) for found, body in fetch(self.engine, _ANCESTRY, parse(digest))}
 
     def many(self, digests: Collection[Digest]) -> Mapping[Digest, Manifest]:
         """Several artefacts at once, by identity, each hashed again as it is read.
