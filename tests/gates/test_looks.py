@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 
 from andon.contracts.evidence import Evidence, Measurement, Span
 from andon.gates.audit import verify_everything
-from andon.gates.criteria import weigh
-from andon.gates.looks import LOOKS, with_looks
+from andon.gates.criteria import LOOKS, weigh, with_looks
 from andon.gates.request import JudgeRequest
 from andon.gates.verdict import verdict_statement
 from andon.kernel.digest import of_bytes

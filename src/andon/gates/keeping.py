@@ -40,8 +40,8 @@ class Keeping:
 
     def remember(self, root: TrustRoot) -> None:
         """Remember the ledger and the trust root as they stand now; one at a time, so that memory never goes back."""
-        with self.units.begin():
-            self.record.remember(root)
+        with self.units.begin() as unit:
+            self.record.remember(root, unit)
 
     def decisions(self, root: TrustRoot) -> list[Said]:
         """Every admission and rollback."""

@@ -121,13 +121,13 @@ class Record:
         if remembered and remembered.size:
             self._accept(remembered, remembered.root_version)
 
-    def remember(self, root: TrustRoot) -> None:
-        """Remember the ledger and the trust root as they stand now.
+    def remember(self, root: TrustRoot, unit: Unit | None = None) -> None:
+        """Remember the ledger and the trust root as they stand now; in a unit, as that one sees them.
 
         Raises:
             IntegrityError: They do not continue what was seen before.
         """
-        self.memory.save(self._accept(self.remembered(), root.version))
+        self.memory.save(self._accept(self.remembered(), root.version, unit))
 
     def say(self, unit: Unit, statement: Statement) -> Digest:
         """Sign a statement with the gate's key and append it."""
@@ -253,9 +253,9 @@ class Record:
 
         return seen
 
-    def _accept(self, remembered: Remembered | None, root_version: int) -> Remembered:
-        head = self.ledger.head()
+    def _accept(self, remembered: Remembered | None, root_version: int, unit: Unit | None = None) -> Remembered:
+        head = self.ledger.head(unit)
         seen = Remembered(head.origin, head.size, head.root, root_version)
         if remembered is None or head.size < remembered.size:
             return accept(remembered, seen, ())
-        return accept(remembered, seen, self.ledger.prove_growth(remembered.size, head.size))
+        return accept(remembered, seen, self.ledger.prove_growth(remembered.size, head.size, unit))

@@ -105,14 +105,14 @@ class Ledger:
             )
         return {index: found[index] for index in indices}
 
-    def head(self) -> Checkpoint:
-        """The verified newest head.
+    def head(self, unit: Unit | None = None) -> Checkpoint:
+        """The verified newest head; of what is committed, or as a unit sees it.
 
         Raises:
             InputError: Nothing was ever appended.
             IntegrityError: The head is not rightly signed.
         """
-        return verify(self._newest(), self.origin, self.verifiers.values())
+        return verify(self._newest(unit), self.origin, self.verifiers.values())
 
     def witnessed(self, units: Units, keys: Sequence[WitnessKey]) -> Witnessed:
         """Ask every witness to cosign the newest head, keep what they sign, and count who did; never inside a unit.
@@ -198,7 +198,7 @@ class Ledger:
         )
         return {index: write_proof(Proof(index, path, note)) for index, path in paths.items()}
 
-    def prove_growth(self, size1: int, size2: int) -> tuple[bytes, ...]:
+    def prove_growth(self, size1: int, size2: int, unit: Unit | None = None) -> tuple[bytes, ...]:
         """The proof that the ledger at `size2` begins with the one at `size1`; no hashes when `size1` is 0.
 
         Raises:
@@ -207,7 +207,9 @@ class Ledger:
         """
         if not size1:
             return ()
-        return tuple(at_once(lambda node: consistency(size1, size2, node), self.rows.nodes_at))
+        return tuple(
+            at_once(lambda node: consistency(size1, size2, node), lambda places: self.rows.nodes_at(places, unit))
+        )
 
     def verify_whole(self, verifiers: Mapping[str, Verifier], remembered: Remembered | None) -> audit.Report:
         """Audit every entry, every hash and the head; see `andon.ledger.verify.verify_whole`."""
@@ -219,8 +221,8 @@ class Ledger:
             raise self._mismatch(f"a kept head of {head.size} over other entries")
         return count_witnesses(note, keys)
 
-    def _newest(self) -> str:
-        note = self.checkpoints.latest()
+    def _newest(self, unit: Unit | None = None) -> str:
+        note = self.checkpoints.latest(unit)
         if note is None:
             raise InputError(
                 "ledger.empty",

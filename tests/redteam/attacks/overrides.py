@@ -8,8 +8,8 @@ from andon.attest.trust_root import Demand, Waivable
 from andon.contracts.evidence import Evidence, Measurement, Span
 from andon.contracts.policy import Criterion, Policy
 from andon.gates.annulment import Annulment, annulment_statement
+from andon.gates.criteria import LOOKS
 from andon.gates.delegation import Delegation, delegation_statement
-from andon.gates.looks import LOOKS
 from andon.gates.request import JudgeRequest
 from andon.gates.verdict import verdict_statement
 from andon.gates.waiver import waiver_statement

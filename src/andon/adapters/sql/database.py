@@ -103,7 +103,8 @@ def _path_of(url: str) -> Path:
 
 
 def _engine(path: Path, wait_ms: int) -> Engine:
-    engine = create_engine(URL.create("sqlite", database=str(path)))
+    # The last connection given back is the first one taken: it has its statements prepared.
+    engine = create_engine(URL.create("sqlite", database=str(path)), pool_use_lifo=True)
 
     @event.listens_for(engine, "connect")
     def configure(connection: _DriverConnection, entry: ConnectionPoolEntry) -> None:

@@ -5,11 +5,11 @@ answer: a signed decision asks some fifty questions, and an audit reads millions
 """
 
 import sqlite3
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Collection, Sequence
 from typing import Any, cast
 
 from sqlalchemy import Engine
+from sqlalchemy.engine.interfaces import DBAPICursor
 
 from andon.adapters.sql.errors import refusal
 from andon.adapters.sql.unit import connection_of
@@ -25,9 +25,16 @@ def fetch(engine: Engine, query: str, *parameters: Value, unit: Unit | None = No
     Raises:
         AndonError: The unit is not of this database, or the database refuses.
     """
-    with _cursor(engine, unit) as cursor:
-        cursor.execute(query, parameters)
-        return cast("list[Row]", cursor.fetchall())
+    try:
+        if unit is not None:
+            return _rows(connection_of(unit, engine).connection.cursor(), query, parameters)
+        connection = engine.raw_connection()
+        try:
+            return _rows(connection.cursor(), query, parameters)
+        finally:
+            connection.close()
+    except (sqlite3.Error, OverflowError) as error:
+        raise refusal(error, str(engine.url.database)) or error from error
 
 
 def add(engine: Engine, unit: Unit, query: str, rows: Sequence[Sequence[Value]]) -> None:
@@ -36,8 +43,13 @@ def add(engine: Engine, unit: Unit, query: str, rows: Sequence[Sequence[Value]])
     Raises:
         AndonError: The unit is not of this database, or the database refuses.
     """
-    with _cursor(engine, unit) as cursor:
+    cursor = connection_of(unit, engine).connection.cursor()
+    try:
         cursor.executemany(query, rows)
+    except (sqlite3.Error, OverflowError) as error:
+        raise refusal(error, str(engine.url.database)) or error from error
+    finally:
+        cursor.close()
 
 
 def places(values: Collection[object]) -> str:
@@ -45,14 +57,9 @@ def places(values: Collection[object]) -> str:
     return ", ".join("?" * len(values))
 
 
-@contextmanager
-def _cursor(engine: Engine, unit: Unit | None) -> Iterator[sqlite3.Cursor]:
+def _rows(cursor: DBAPICursor, query: str, parameters: Sequence[Value]) -> list[Row]:
     try:
-        if unit is not None:
-            with closing(connection_of(unit, engine).connection.cursor()) as cursor:
-                yield cast("sqlite3.Cursor", cursor)
-        else:
-            with closing(engine.raw_connection()) as connection, closing(connection.cursor()) as cursor:
-                yield cast("sqlite3.Cursor", cursor)
-    except (sqlite3.Error, OverflowError) as error:
-        raise refusal(error, str(engine.url.database)) or error from error
+        cursor.execute(query, parameters)
+        return cast("list[Row]", cursor.fetchall())
+    finally:
+        cursor.close()
