@@ -74,7 +74,7 @@ def verify_first(envelope: Envelope, pinned: Digest, verifier: MakeVerifier) -> 
         IntegrityError: It is malformed, another one, not version 1, or not signed by its quorum.
     """
     root = _open(envelope)
-    if fingerprint(root) != parse(pinned):
+    if _fingerprint_in(envelope.payload) != parse(pinned):
         raise _refuse("not-pinned", "This is not the trust root that was pinned.", fingerprint(root))
     if root.version != 1:
         raise _refuse("not-first", "Trust begins with version 1 of the trust root.", f"version {root.version}")
@@ -165,6 +165,11 @@ def _open(envelope: Envelope) -> TrustRoot:
 def _root_in(payload: bytes) -> TrustRoot:
     """The trust root in a payload; the same bytes always are the same one, whoever signed them."""
     return from_bytes(payload)
+
+
+@lru_cache(maxsize=_MOST_READ)
+def _fingerprint_in(payload: bytes) -> Digest:
+    return fingerprint(_root_in(payload))
 
 
 def _check_quorum(root: TrustRoot, envelope: Envelope, verifier: MakeVerifier) -> None:

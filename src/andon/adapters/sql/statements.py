@@ -13,8 +13,11 @@ from andon.kernel.errors import ConflictError, InputError, IntegrityError
 from andon.kernel.unit import Unit
 
 _PAGE_ROWS: Final = 500
-_ALL: Final = "SELECT position, digest, predicate_type, envelope FROM statements"
-_SUBJECTS: Final = "SELECT statement, subject FROM statement_subjects"
+# The subjects as one text: digests have no spaces.
+_ALL: Final = (
+    "SELECT position, digest, predicate_type, envelope, coalesce((SELECT group_concat(subject, ' ') FROM "
+    "(SELECT subject FROM statement_subjects WHERE statement = position ORDER BY ordinal)), '') FROM statements"
+)
 _SPEAKS: Final = "position IN (SELECT statement FROM statement_subjects WHERE subject = ?)"
 _ADD: Final = "INSERT INTO statements (position, digest, predicate_type, envelope) VALUES (?, ?, ?, ?)"
 _ADD_SUBJECT: Final = "INSERT INTO statement_subjects (statement, ordinal, subject) VALUES (?, ?, ?)"
@@ -119,14 +122,11 @@ class SqlStatements:
 
     def _select(self, condition: str, given: Sequence[Value], limit: int, unit: Unit | None = None) -> list[Sealed]:
         query = f"{_ALL} WHERE {condition} ORDER BY position LIMIT ?"
-        found = fetch(self.engine, query, *given, limit, unit=unit)
-        subjects: dict[int, list[Digest]] = {position: [] for position, *_ in found}
-        of_found = f"{_SUBJECTS} WHERE statement IN ({places(subjects)}) ORDER BY statement, ordinal"
-        for position, subject in fetch(self.engine, of_found, *subjects, unit=unit) if subjects else ():
-            subjects[position].append(subject)
         records = [
-            Sealed(digest, predicate_type, tuple(subjects[position]), envelope, position)
-            for position, digest, predicate_type, envelope in found
+            Sealed(digest, predicate_type, tuple(subjects.split()), envelope, position)
+            for position, digest, predicate_type, envelope, subjects in fetch(
+                self.engine, query, *given, limit, unit=unit
+            )
         ]
         for record in records:
             _check(record)
