@@ -26,12 +26,13 @@ from andon.api.registered import (
     TrainFunction,
     Training,
 )
+from andon.api.trial import Rows, try_features
 from andon.api.typed import Expr
 from andon.contracts.declaration import Declaration
 from andon.contracts.model import Package
 from andon.contracts.policy import GateKind, Op
 from andon.kernel.canonical import Json
-from andon.kernel.clock import duration_ns
+from andon.kernel.clock import SystemClock, duration_ns
 from andon.kernel.digest import Digest
 from andon.kernel.errors import UsageError
 from andon.line.package import Predictor as Packaged
@@ -151,6 +152,27 @@ class Factory:
             return cls
 
         return register
+
+    def frame(self, features: type, rows: Rows) -> pl.DataFrame:
+        """The features of rows at hand, to try a definition out; nothing that could be released comes of it.
+
+        What has to be learned, such as codes, is learned from these very rows.
+
+        Args:
+            features: A class decorated with `features`.
+            rows: Raw rows for its spine and for each contract that it joins, as the sources would bring them.
+
+        Returns:
+            The spine's keys and when each row asks, then one column for each feature.
+
+        Raises:
+            UsageError: The class is none of this factory's, or rows of a contract are missing.
+            InputError: Rows break their contract.
+        """
+        known = self.registered.feature_sets.get(features.__name__)
+        if known is None:
+            raise _unknown("features", features.__name__, self.registered.feature_sets, caller())
+        return try_features(known, rows, owner=self.registered.owner, now_ns=SystemClock().now_ns())
 
     def model(
         self,

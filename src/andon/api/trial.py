@@ -1,0 +1,88 @@
+"""Features tried on rows at hand: no factory's data, no gate, and nothing that could be released comes of it."""
+
+from collections.abc import Collection, Mapping
+
+import polars as pl
+
+from andon.api.contract import Contract, contract_value
+from andon.api.registered import Features
+from andon.contracts.dataset import DatasetContract
+from andon.expressions.evaluate import evaluate
+from andon.expressions.fit import fit
+from andon.expressions.plan import FeaturePlan
+from andon.kernel.errors import InputError, UsageError
+from andon.line.ingest.judge import Judged, judge_rows
+
+Rows = Mapping[type[Contract], pl.DataFrame | pl.LazyFrame]
+_ALWAYS_NS = -(2**63)
+_MOMENT = pl.Datetime("ns", "UTC")
+_OBJECT = "sha256:" + "0" * 64
+
+
+def try_features(features: Features, rows: Rows, *, owner: str, now_ns: int) -> pl.DataFrame:
+    """The features of the spine's rows among these rows, as a factory with these rows would compute them.
+
+    Args:
+        features: What to compute. What it has to learn it learns from all rows of the spine.
+        rows: Raw rows for the spine and for each contract that the features join, as sources would bring them.
+        owner: Who answers for contracts that name nobody.
+        now_ns: What counts as now for the contracts' rules.
+
+    Returns:
+        The spine's keys and when each row asks, then one column for each feature.
+
+    Raises:
+        UsageError: The rows of a contract are missing, or it does not say when its rows become known.
+        InputError: Rows break their contract: the first reasons are named, and nothing is left out silently.
+    """
+    contracts = {cls.__name__: (contract_value(cls, owner), frame) for cls, frame in rows.items()}
+    spine = features.spine.__name__
+    _check_given(features, (spine,), contracts)
+    nodes = tuple((name, value.node) for name, value in features.items)
+    plan = FeaturePlan(spine, contracts[spine][0].event_time or "", nodes)
+    _check_given(features, plan.contracts, contracts)
+    tables = {name: _table(found, frame, now_ns) for name, (found, frame) in contracts.items()}
+    asking = tables[spine].collect()
+    others = {name: table for name, table in tables.items() if name in plan.contracts}
+    fitted = fit(plan, asking, others)
+    keys = [*contracts[spine][0].of_role("key"), plan.asked]
+    return pl.concat([asking.select(list(dict.fromkeys(keys))), evaluate(fitted, asking, others)], how="horizontal")
+
+
+def _check_given(features: Features, needed: Collection[str], given: Collection[str]) -> None:
+    for name in needed:
+        if name not in given:
+            raise UsageError(
+                "trial.no-rows",
+                f"{features.name} needs rows of {name}.",
+                place=features.place,
+                found=f"rows of {', '.join(given) or 'nothing'}",
+                fix=f"Give them: factory.frame({features.name}, {{..., {name}: rows}}).",
+            )
+
+
+def _table(contract: DatasetContract, frame: pl.DataFrame | pl.LazyFrame, now_ns: int) -> pl.LazyFrame:
+    """Raw rows as a published dataset has them."""
+    judged = judge_rows(frame, contract, now_ns=now_ns)
+    _check_whole(judged, contract)
+    good = judged.good
+    if "_known_at" not in good.columns:
+        if contract.event_time:
+            fix = f'Say it: {contract.event_time} = event_time(known_after="5m"), or another column = known_at().'
+            message = f"{contract.name} does not say when its rows become known."
+            raise UsageError("trial.known-at", message, place=contract.name, found="no known_at", fix=fix)
+        good = good.with_columns(_known_at=pl.lit(_ALWAYS_NS, dtype=pl.Int64).cast(_MOMENT))
+    return good.with_columns(_object=pl.lit(_OBJECT)).lazy()
+
+
+def _check_whole(judged: Judged, contract: DatasetContract) -> None:
+    if judged.quarantined.is_empty():
+        return
+    reasons = judged.quarantined["_reasons"].explode().value_counts(sort=True).rows()
+    raise InputError(
+        "trial.broken-rows",
+        f"{judged.counts.quarantined} of {judged.counts.rows_in} rows break their contract.",
+        place=contract.name,
+        found=", ".join(f"{reason}: {rows}" for reason, rows in reasons[:5]),
+        fix="Correct the rows; a factory would set them aside, and go on without them.",
+    )
