@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from andon.api.columns import boolean, category, event_time, fixed, integer, known_at, number, rule, time, where
+    from andon.api.choosing import coalesce, max_horizontal, min_horizontal, where
+    from andon.api.columns import boolean, category, event_time, fixed, integer, known_at, number, rule, time
     from andon.api.contract import Contract
     from andon.api.criteria import SignOff, accuracy, auc, brier, checks, log_loss, mae, rmse
     from andon.api.factory import Factory, by_time
@@ -25,12 +26,15 @@ __all__ = [
     "by_time",
     "category",
     "checks",
+    "coalesce",
     "event_time",
     "fixed",
     "integer",
     "known_at",
     "log_loss",
     "mae",
+    "max_horizontal",
+    "min_horizontal",
     "number",
     "progress",
     "rmse",
@@ -44,9 +48,9 @@ def __getattr__(name: str) -> object:
     """A name of the factory's vocabulary, loaded when it is asked for: importing andon alone loads nothing foreign."""
     if name not in __all__:
         raise AttributeError(f"module 'andon' has no attribute {name!r}")
-    from andon.api import columns, contract, criteria, factory, models  # noqa: PLC0415  # only when asked for
+    from andon.api import choosing, columns, contract, criteria, factory, models  # noqa: PLC0415  # only when asked for
 
-    for module in (columns, contract, criteria, factory, models):
+    for module in (choosing, columns, contract, criteria, factory, models):
         if name in vars(module):
             value: object = vars(module)[name]
             globals()[name] = value

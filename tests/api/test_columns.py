@@ -2,7 +2,8 @@
 
 import pytest
 
-from andon.api.columns import boolean, category, event_time, fixed, integer, known_at, number, rule, time, where
+from andon.api.choosing import where
+from andon.api.columns import boolean, category, event_time, fixed, integer, known_at, number, rule, time
 from andon.api.contract import Contract, contract_value
 from andon.contracts.dataset import contract_from_json
 from andon.expressions import tree

@@ -109,7 +109,7 @@ def expression(type_, depth):
 
 def _floats(below):
     x, literal = below[FLOAT], _literal(FLOAT)
-    calls = [_call(op, x) for op in ("log", "log1p", "sqrt", "exp", "sin", "cos", "tanh", "floor", "ceil")]
+    calls = [_call(op, x) for op in ("log", "log1p", "sqrt", "exp", "sin", "cos", "tanh", "floor", "ceil", "round")]
     casts = [_call("to_float", below[each]) for each in (INT, FIXED, BOOL)]
     right = _call("div", literal, x)
     return [_call("mul", x, x | literal), _call("div", x, (x | literal).filter(_divisor)), right, *calls, *casts]
@@ -125,6 +125,7 @@ def _ints(below):
     divisor = below[INT] | _literal(INT).filter(lambda node: node.value != 0)
     whole = [_call(op, below[INT], divisor) for op in ("floordiv", "mod")]
     whole += [_call("to_int", below[each]) for each in (FLOAT, BOOL)] + [_call("len_chars", below[CATEGORY])]
+    whole += [_call("sign", below[each]) for each in (FLOAT, INT, FIXED)]
     apart = _call("sub", below[TIME], below[TIME])
     return [_call("mul", below[INT], below[INT]), apart, *whole, *calendar, *buckets, *codes]
 
@@ -151,7 +152,7 @@ _OPTIONS = {
     "int": _ints,
     "fixed": lambda below: [],
     "bool": _bools,
-    "category": lambda below: [],
+    "category": lambda below: [_call("head", below[CATEGORY], number=number) for number in (1, 3)],
     "time": lambda below: [],
 }
 EXPRESSIONS = st.sampled_from([FLOAT, FLOAT, INT, BOOL, BOOL, FIXED, CATEGORY, TIME]).flatmap(

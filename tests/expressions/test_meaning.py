@@ -50,6 +50,10 @@ def _row(node, **values):
         (tree.apply("floordiv", N, tree.literal(-1, INT)), {"n": -(2**63)}, None),
         (tree.apply("mod", N, tree.literal(3, INT)), {"n": -7}, 2),
         (tree.apply("mod", tree.literal(3, INT), N), {"n": 0}, None),
+        (tree.apply("round", X), {"x": 2.5}, 2.0),
+        (tree.apply("round", X), {"x": 0.49999999999999994}, 0.0),
+        (tree.apply("sign", X), {"x": -0.0}, 0),
+        (tree.apply("head", C, number=1), {"c": "\U0001f600é"}, "\U0001f600"),
         (tree.apply("ceil", X), {"x": -0.5}, -0.0),
         (tree.apply("floor", X), {"x": -INF}, -INF),
         (tree.apply("sin", X), {"x": INF}, None),
@@ -105,6 +109,7 @@ def test_calendars_agree_with_pythons_own(name, second, near, data):
     local = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=second)).astimezone(_rules(name))
     ops = {"hour": local.hour, "weekday": local.isoweekday(), "month": local.month, "day": local.day}
     ops |= {"minute": local.minute, "second": local.second, "year": local.year}
+    ops["week"] = local.isocalendar().week
     ops["ordinal_day"] = local.timetuple().tm_yday
     for op, expected in ops.items():
         node = tree.apply(op, MOMENT, tz=name, table=table.digest)
@@ -120,9 +125,10 @@ def test_both_compilers_know_every_function_that_is_no_join():
         "codes": (C,),
         "where": (B, X, Y),
         "len_chars": (C,),
+        "head": (C,),
     }
     made |= {op: (C, tree.literal("a", CATEGORY)) for op in ("starts_with", "ends_with", "contains")}
-    params = {"codes": {"min_count": 1, "vocabulary": ("a",)}}
+    params = {"codes": {"min_count": 1, "vocabulary": ("a",)}, "head": {"number": 2}}
     table = {"tz": "UTC", "table": zone("UTC").digest}
     frame = pl.DataFrame({"x": [1.0], "y": [2.0], "n": [1], "b": [True], "t": [0], "c": ["a"]})
     frame = frame.with_columns(pl.col("t").cast(pl.Datetime("ns", "UTC")))

@@ -94,6 +94,10 @@ def all_functions() -> dict[str, tree.Node]:
                     for table in zones:
                         nodes[f"{op} {table.name}"] = tree.apply(op, a, tz=table.name, table=table.digest)
                 continue
+            if op == "head":
+                if kind == "category":
+                    nodes[op] = tree.apply(op, a, number=2)
+                continue
             if op == "codes":
                 if kind == "category":
                     nodes[op] = tree.apply(op, a, min_count=1, vocabulary=("", "a", "é"))

@@ -36,6 +36,10 @@ class Category(Expr):
         """Whether this text, taken as it stands, is somewhere in it."""
         return self._text("contains", text)
 
+    def head(self, number: int) -> Category:
+        """Its first characters, at most `number` of them."""
+        return Category(tree.apply("head", self.node, number=number), self.home)
+
     def len_chars(self) -> Int:
         """How many characters (Unicode code points) it has."""
         return Int(tree.apply("len_chars", self.node), self.home)

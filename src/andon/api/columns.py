@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
-from typing import Final, TypeVar
+from typing import Final
 
 from andon.api.categories import Category
 from andon.api.lift import constant
@@ -17,7 +17,6 @@ from andon.expressions.zones import zone
 from andon.kernel.clock import duration_ns
 from andon.kernel.errors import UsageError
 
-Kind = TypeVar("Kind", Int, Fixed, Float, Bool, Category, Time)
 Bound = int | float | None
 
 _numbers = count()
@@ -202,15 +201,6 @@ def rule(condition: Bool, *, severity: Severity = "quarantine", tolerance: float
             fix='Write rule(arrives > departs, severity="quarantine", tolerance=0.01).',
         )
     return RowRule(condition, severity, float(tolerance), text)
-
-
-def where(condition: Bool, then: Kind, otherwise: Kind) -> Kind:
-    """The value of `then` where the condition is true, of `otherwise` where it is false or null.
-
-    Raises:
-        InputError: The two are not of one kind.
-    """
-    return type(then)(tree.apply("where", condition.node, then.node, otherwise.node), condition.home)
 
 
 def declared(value: Expr) -> Declared | None:

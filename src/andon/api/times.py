@@ -67,6 +67,10 @@ class Time(Ordered):
         """The year in a time zone."""
         return self._calendar("year", tz)
 
+    def week(self, tz: str) -> Int:
+        """The week of ISO 8601 in a time zone, 1 to 53."""
+        return self._calendar("week", tz)
+
     def quarter(self, tz: str) -> Int:
         """The quarter of the year in a time zone, 1 to 4."""
         return (self.month(tz) + 2) // 3

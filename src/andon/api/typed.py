@@ -163,6 +163,9 @@ class Bool(Expr):
         """1.0 for true, 0.0 for false."""
         return Float(tree.apply("to_float", self.node), self.home)
 
+    def __xor__(self, other: Bool) -> Bool:
+        return Bool(*two_sided("ne", self, other))
+
     def to_int(self) -> Int:
         """1 for true, 0 for false."""
         return Int(tree.apply("to_int", self.node), self.home)
@@ -203,6 +206,10 @@ class Number(Ordered):
 
     def __abs__(self) -> Self:
         return type(self)(tree.apply("abs", self.node), self.home)
+
+    def sign(self) -> Int:
+        """1 above 0, -1 below, 0 for 0."""
+        return Int(tree.apply("sign", self.node), self.home)
 
     def clip(self, low: float, high: float) -> Self:
         """Not below `low` and not above `high`."""
@@ -255,6 +262,10 @@ class Number(Ordered):
         """The logarithm to base 10, as the natural one times 1 / log(10); null below 0."""
         return self.log() * (1.0 / math.log(10.0))
 
+    def log2(self) -> Float:
+        """The logarithm to base 2, as the natural one times 1 / log(2); null below 0."""
+        return self.log() * (1.0 / math.log(2.0))
+
     def sin(self) -> Float:
         """The sine, of radians; null for an infinity."""
         return self._of_float("sin")
@@ -266,6 +277,10 @@ class Number(Ordered):
     def tanh(self) -> Float:
         """The hyperbolic tangent."""
         return self._of_float("tanh")
+
+    def round(self) -> Float:
+        """The nearest whole number, halves to the even one, as a float."""
+        return self._of_float("round")
 
     def floor(self) -> Float:
         """The greatest whole number that is not greater, as a float."""
@@ -310,6 +325,14 @@ class Float(Number):
     def to_int(self) -> Int:
         """The whole number before the point; null where that does not fit into 64 bits."""
         return Int(tree.apply("to_int", self.node), self.home)
+
+    def is_finite(self) -> Bool:
+        """Whether it is no infinity."""
+        return ~self.is_infinite()
+
+    def is_infinite(self) -> Bool:
+        """Whether it is an infinity, as a division by 0 gives."""
+        return abs(self) == math.inf
 
     if not TYPE_CHECKING:
 

@@ -70,6 +70,10 @@ def _compile(node: Node, name: Name) -> pl.Expr:
             return args[0].is_in([literal.value for literal in node.args[1:]])
         case op if op in CALENDAR:
             return _calendar(node, args[0])
+        case "sign":
+            return (args[0] > 0).cast(pl.Int64) - (args[0] < 0).cast(pl.Int64)
+        case "head":
+            return args[0].str.head(node.number("number"))
         case "to_int":
             return args[0].cast(pl.Int64, strict=False)
         case "len_chars":
@@ -99,6 +103,7 @@ _UNARY: Final[dict[str, Callable[[pl.Expr], pl.Expr]]] = {
     "tanh": pl.Expr.tanh,
     "floor": pl.Expr.floor,
     "ceil": pl.Expr.ceil,
+    "round": lambda value: value.round(0, mode="half_to_even"),
 }
 _FLOATS: Final = frozenset({"add", "sub", "mul", "div", "neg", "abs", "log", "log1p", "sqrt", "exp", *_UNARY})
 _INTS: Final = frozenset({"add", "sub", "mul", "neg", "abs", "floordiv", "mod"})
@@ -212,6 +217,7 @@ _DATES: Final[dict[str, Callable[[ExprDateTimeNameSpace], pl.Expr]]] = {
     "year": ExprDateTimeNameSpace.year,
     "month": ExprDateTimeNameSpace.month,
     "day": ExprDateTimeNameSpace.day,
+    "week": ExprDateTimeNameSpace.week,
     "ordinal_day": ExprDateTimeNameSpace.ordinal_day,
 }
 

@@ -89,6 +89,7 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
     "mod": Function("two ints", _alike(("int",)), 2),
     "neg": Function("a number", _alike(_NUMBERS)),
     "abs": Function("a number", _alike(_NUMBERS)),
+    "sign": Function("a number", _alike(_NUMBERS, INT)),
     "eq": Function(_ALIKE, _alike(_ANY, BOOL), 2),
     "ne": Function(_ALIKE, _alike(_ANY, BOOL), 2),
     "gt": Function(_COMPARABLE, _alike(_ORDERED, BOOL), 2),
@@ -108,8 +109,10 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
     "sin": Function("a float", _alike(("float",))),
     "cos": Function("a float", _alike(("float",))),
     "tanh": Function("a float", _alike(("float",))),
+    "round": Function("a float", _alike(("float",))),
     "floor": Function("a float", _alike(("float",))),
     "ceil": Function("a float", _alike(("float",))),
+    "head": Function("a category", _alike(("category",)), params=("number",)),
     "len_chars": Function("a category", _alike(("category",), INT)),
     "starts_with": Function("a category and a literal", _alike(("category",), BOOL), 2, literals_from=1),
     "ends_with": Function("a category and a literal", _alike(("category",), BOOL), 2, literals_from=1),
@@ -126,6 +129,7 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
     "minute": Function("a time", _alike(("time",), INT), params=_CALENDAR),
     "second": Function("a time", _alike(("time",), INT), params=_CALENDAR),
     "year": Function("a time", _alike(("time",), INT), params=_CALENDAR),
+    "week": Function("a time", _alike(("time",), INT), params=_CALENDAR),
     "ordinal_day": Function("a time", _alike(("time",), INT), params=_CALENDAR),
     "to_float": Function("an int, a fixed or a bool", _alike(("int", "fixed", "bool"), FLOAT)),
     "to_int": Function("a float or a bool", _alike(("float", "bool"), INT)),
@@ -157,4 +161,4 @@ SUMS: Final = frozenset({"count", "sum", "mean", "std"})
 EXTREMES: Final = frozenset({"min", "max", "first"})
 WINDOWS: Final = SUMS | EXTREMES | {"distinct"}
 JOINS: Final = WINDOWS | {"lookup", "last"}
-CALENDAR: Final = frozenset({"hour", "weekday", "month", "day", "minute", "second", "year", "ordinal_day"})
+CALENDAR: Final = frozenset({"hour", "weekday", "month", "day", "minute", "second", "year", "week", "ordinal_day"})

@@ -1,13 +1,13 @@
 """The compiler to Python: all expressions of a row as one generated function, for one question at a time."""
 
 import math
-from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from andon.expressions.functions import CALENDAR, LEARNED, Type
 from andon.expressions.literals import HIGHEST, LOWEST
+from andon.expressions.row_functions import SCOPE
 from andon.expressions.tree import Node, refuse, unlearned
 from andon.expressions.zones import require
 
@@ -49,7 +49,7 @@ def compile_row(features: Mapping[str, Node], name: Name) -> RowFunction:
     results = [writer.write(node) for node in features.values()]
     body = "".join(f"    {line}\n" for line in writer.lines)
     source = f"def row(get):\n{body}    return ({''.join(result + ', ' for result in results)})\n"
-    scope: dict[str, object] = {**_SCOPE, **writer.constants}
+    scope: dict[str, object] = {**SCOPE, **writer.constants}
     exec(compile(source, "<row>", "exec"), scope)  # noqa: S102  # written here, from a checked tree, names by repr only
     row = scope["row"]
     if not callable(row):
@@ -159,6 +159,8 @@ class _Writer:
                 cast = f"float({args[0]})"
                 scale = node.args[0].type.scale
                 return f"{cast} * {self._literal(1.0 / 10**scale)}" if node.args[0].type.kind == "fixed" else cast
+            case "head":
+                return f"{args[0]}[:{node.number('number')}]"
             case "codes":
                 return f"{self._constant(_vocabulary(node))}({args[0]}, -1)"
             case _:
@@ -205,77 +207,6 @@ def _call(function: str, args: list[str]) -> str:
     return f"{function}({', '.join(args)})"
 
 
-def _div(above: float, below: float) -> float | None:
-    if below != 0:
-        return above / below
-    return None if above == 0 else math.copysign(math.inf, above) * math.copysign(1.0, below)
-
-
-def _log(value: float) -> float | None:
-    return math.log(value) if value > 0 else -math.inf if value == 0 else None
-
-
-def _log1p(value: float) -> float | None:
-    return math.log1p(value) if value > -1 else -math.inf if value == -1 else None
-
-
-def _sqrt(value: float) -> float | None:
-    return math.sqrt(value) if value >= 0 else None
-
-
-def _exp(value: float) -> float:
-    try:
-        return math.exp(value)
-    except OverflowError:
-        return math.inf
-
-
-def _wave(function: Callable[[float], float]) -> Callable[[float], float | None]:
-    return lambda value: None if math.isinf(value) else function(value)
-
-
-def _whole(function: Callable[[float], int]) -> Callable[[float], float]:
-    """Rounding as IEEE has it: an infinity stays one, and what is rounded to 0 keeps its sign."""
-    return lambda value: value if math.isinf(value) else math.copysign(float(function(value)), value)
-
-
-def _to_int(value: float) -> int | None:
-    return int(value) if LOWEST <= value < HIGHEST + 1 else None
-
-
-def _year(local_s: int) -> int:
-    days = local_s // 86_400 + 719_468
-    day = days % 146_097
-    years = (day - day // 1_460 + day // 36_524 - day // 146_096) // 365
-    return days // 146_097 * 400 + years + (_month(local_s) < 3)
-
-
-def _ordinal_day(local_s: int) -> int:
-    """The day of the year, from days since the last first of March: 59 days, or 60, come before it."""
-    year = _year(local_s)
-    is_leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
-    day = _day_of_year(local_s // 86_400)
-    return day - 305 if day >= 306 else day + 60 + is_leap
-
-
-def _month(local_s: int) -> int:
-    """The month of a day in the proleptic Gregorian calendar, counted from March to put leap days last."""
-    shifted = (5 * _day_of_year(local_s // 86_400) + 2) // 153
-    return shifted + 3 if shifted < 10 else shifted - 9
-
-
-def _day(local_s: int) -> int:
-    day_of_year = _day_of_year(local_s // 86_400)
-    return day_of_year - (153 * ((5 * day_of_year + 2) // 153) + 2) // 5 + 1
-
-
-def _day_of_year(days: int) -> int:
-    """Days since the last first of March, from days since 1970."""
-    day = (days + 719_468) % 146_097
-    year = (day - day // 1_460 + day // 36_524 - day // 146_096) // 365
-    return day - (365 * year + year // 4 - year // 100)
-
-
 _LARGEST: Final = math.nextafter(math.inf, 0)
 _NULL_AWARE: Final = frozenset({"is_null", "fill_null", "where", "and", "or", "clip"})
 _SIGNS: Final = {
@@ -308,6 +239,9 @@ _TEMPLATES: Final = {
     "sin": "sin({0})",
     "cos": "cos({0})",
     "tanh": "tanh({0})",
+    "sign": "sign({0})",
+    "round": "round({0})",
+    "week": "week({0})",
     "floor": "floor({0})",
     "ceil": "ceil({0})",
     "to_int": "to_int({0})",
@@ -323,22 +257,4 @@ _TEMPLATES: Final = {
     "weekday": "({0} // 86400 + 3) % 7 + 1",
     "month": "month({0})",
     "day": "day({0})",
-}
-_SCOPE: Final[Mapping[str, object]] = {
-    "bisect": bisect_right,
-    "div": _div,
-    "log": _log,
-    "log1p": _log1p,
-    "sqrt": _sqrt,
-    "exp": _exp,
-    "month": _month,
-    "day": _day,
-    "year": _year,
-    "ordinal_day": _ordinal_day,
-    "sin": _wave(math.sin),
-    "cos": _wave(math.cos),
-    "tanh": math.tanh,
-    "floor": _whole(math.floor),
-    "ceil": _whole(math.ceil),
-    "to_int": _to_int,
 }

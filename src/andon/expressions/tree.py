@@ -15,7 +15,7 @@ from andon.kernel.errors import InputError
 
 SEMANTICS: Final = 1
 MAX_DEPTH: Final = 64
-_MOST_BINS: Final = 1000
+_MOST: Final = 1000
 _DURATIONS: Final = ("over_ns", "within_ns")
 _TREES: Final = ("match", "where")
 
@@ -148,7 +148,7 @@ def _check_param(op: str, name: str, value: object) -> None:
     if name in _DURATIONS or name == "min_count":
         good = isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**53
     elif name == "number":
-        good = isinstance(value, int) and not isinstance(value, bool) and 2 <= value <= _MOST_BINS
+        good = isinstance(value, int) and not isinstance(value, bool) and (op == "bins") < value <= _MOST
     elif name in _TREES:
         good = isinstance(value, Node) and value.type.kind == "bool"
     elif name == "vocabulary":
