@@ -49,8 +49,9 @@ debian:          # SoftHSM stands for a token of metal; where it cannot be insta
 bench: $(READY)  ## what governance costs, as ratios to the floor measured in the same run
 	@$(BIN)/python bench/run.py
 
-peers: $(READY)  ## three attacks on MLflow, Dagster and andon, each as installed
+peers: $(READY)  ## three attacks on MLflow, Dagster and andon, each as installed; a training set by Feast and andon
 	@$(BIN)/python benchmarks/peers/run.py
+	@$(BIN)/python benchmarks/feast/run.py
 
 clean:           ## remove the environment and everything built
 	rm -rf $(VENV) build dist

@@ -200,6 +200,8 @@ def plan_nodes():
         "sum_20d_both": tree.apply("sum", theirs["cents"], over_ns=20 * DAY, event_time="at", match=both),
         "mean_3h": tree.apply("mean", theirs["amount"], over_ns=3 * HOUR, **window),
         "mean_1d": tree.apply("mean", theirs["cents"], over_ns=DAY, **window),
+        "mean_365d": tree.apply("mean", theirs["amount"], over_ns=365 * DAY, **window),
+        "min_100y": tree.apply("min", theirs["amount"], over_ns=36_500 * DAY, **window),
         "std_3h": tree.apply("std", theirs["amount"], over_ns=3 * HOUR, **window),
         "std_20d": tree.apply("std", theirs["cents"], over_ns=20 * DAY, event_time="at", match=both),
         "min_1d": tree.apply("min", theirs["amount"], over_ns=DAY, **window),

@@ -16,6 +16,7 @@ from andon.kernel.errors import InputError
 SEMANTICS: Final = 1
 MAX_DEPTH: Final = 64
 _MOST: Final = 1000
+_LONGEST_NS: Final = 2**62  # 146 years: with it and two steps, moments of this century still fit into 64 bits
 _DURATIONS: Final = ("over_ns", "within_ns")
 _TREES: Final = ("match", "where")
 
@@ -146,7 +147,8 @@ def _check_literals(op: str, args: Sequence[Node]) -> None:
 
 def _check_param(op: str, name: str, value: object) -> None:
     if name in _DURATIONS or name == "min_count":
-        good = isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**53
+        most = _LONGEST_NS if name in _DURATIONS else 2**53
+        good = isinstance(value, int) and not isinstance(value, bool) and 0 < value < most
     elif name == "number":
         good = isinstance(value, int) and not isinstance(value, bool) and (op == "bins") < value <= _MOST
     elif name in _TREES:
