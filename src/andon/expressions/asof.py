@@ -9,12 +9,12 @@ BEST = "_best"
 
 def versions(events: pl.DataFrame) -> pl.DataFrame:
     """Events in the order in which a lookup prefers them: by when they became known."""
-    return events.sort(KNOWN, *in_order())
+    return events.sort(KNOWN, *in_order(events))
 
 
 def ranked(events: pl.DataFrame) -> pl.DataFrame:
     """Events from the oldest to the newest: by event time, by when they became known, by object and row."""
-    return events.sort(EVENT, KNOWN, *in_order())
+    return events.sort(EVENT, KNOWN, *in_order(events))
 
 
 def newest(order: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
@@ -23,6 +23,8 @@ def newest(order: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
     So an event that becomes known late does not replace a newer one.
     """
     numbered = order.with_columns(pl.int_range(pl.len()).alias(BEST))
+    if numbered[ENTER].is_sorted():  # nothing came late: each is the newest when it enters
+        return numbered
     return numbered.sort(ENTER, BEST).with_columns(pl.col(BEST).cum_max().over(keys))
 
 

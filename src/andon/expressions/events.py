@@ -100,12 +100,14 @@ def _own(contract: str, column: str) -> str:  # noqa: ARG001  # a filter reads o
     return column
 
 
-def in_order() -> list[pl.Expr]:
+def in_order(events: pl.DataFrame) -> list[pl.Expr]:
     """What makes the order of rows total where their moments are equal: their object's digest and their row in it.
 
-    The digests are compared as numbers of their sorted list, which is faster than as text.
+    The digests are compared as numbers of their sorted list, which is faster than as text; not at all where all rows
+    stand in one object.
     """
-    return [pl.col("_object").rank("dense"), pl.col("_row")]
+    row = pl.col("_row")
+    return [pl.col("_object").rank("dense"), row] if events["_object"].n_unique() > 1 else [row]
 
 
 def leaves(over_ns: int, hop_ns: int) -> pl.Expr:
