@@ -15,6 +15,7 @@ BENCHMARKS = (
     "contract_check",
     "training_set",
     "one_row",
+    "growth",
     "request",
     "drift_counts",
     "ledger",
