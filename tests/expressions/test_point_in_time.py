@@ -6,7 +6,9 @@ import polars as pl
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from andon.expressions.buckets import in_buckets
 from andon.expressions.evaluate import evaluate
+from andon.expressions.events import key_names, read_events, value_names
 from andon.expressions.joins import read_join
 from andon.expressions.plan import FeaturePlan
 
@@ -80,6 +82,33 @@ def test_every_join_gives_what_looking_at_every_row_gives(history, make, seed):
     for ask, row in zip(asks, found.to_dicts(), strict=True):
         for name, node in plan.features:
             assert make.bits(row[name]) == make.bits(_brute(node, ask, events)), name
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=_QUIET)
+@given(seed=st.integers(0, 2**32), rows=st.integers(1, 40))
+def test_buckets_of_keys_change_no_bit(history, make, seed, rows):
+    """A training set of many rows must not be another one than that of few."""
+    events, asks = history.draw(seed)
+    joins = {name: node for name, node in history.nodes.items() if node.op in _JOINED and "place" not in name}
+    groups = {}
+    for name, node in joins.items():
+        join = read_join(node, "Ask")
+        groups.setdefault(join.rows, {})[name] = join
+    for by, group in groups.items():
+        values = value_names(tuple(dict.fromkeys(join.value for join in group.values())))
+        read = read_events(by, tuple(values), {"Event": history.frame(events).lazy()})
+        keyed = read.with_columns(_key=pl.struct(key_names(by)).rank("dense").cast(pl.Int64)).drop(key_names(by))
+        questions = pl.DataFrame(
+            {
+                "_key": [None if ask["place"] is None else ask["who"] for ask in asks],
+                "_t": [ask["asked"] for ask in asks],
+            },
+            schema={"_key": pl.Int64, "_t": pl.Int64},
+        ).sort("_t")
+        whole = in_buckets(questions, keyed, group, values)
+        parted = in_buckets(questions, keyed, group, values, rows)
+        for name, series in whole.items():
+            assert list(map(make.bits, parted[name].to_list())) == list(map(make.bits, series.to_list())), name
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=_QUIET)

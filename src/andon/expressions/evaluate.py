@@ -4,16 +4,13 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
-from andon.expressions.asof import look_back, look_up
-from andon.expressions.distinct import distinct
-from andon.expressions.events import EVENT, KNOWN, check_columns, key_names, read_events, value_names
-from andon.expressions.extremes import extremes
+from andon.expressions.buckets import in_buckets
+from andon.expressions.events import KNOWN, check_columns, key_names, read_events, value_names
 from andon.expressions.frame import compile_frame, dtype_of
-from andon.expressions.functions import EXTREMES, SUMS, TIME
+from andon.expressions.functions import TIME
 from andon.expressions.joins import Join, Rows, read_join
 from andon.expressions.plan import FeaturePlan, check_expression, hidden, spine_columns, without_joins
 from andon.expressions.tree import Node, joins_of, refuse
-from andon.expressions.windows import aggregate
 
 Tables = Mapping[str, pl.LazyFrame]
 
@@ -98,32 +95,12 @@ def _joined(
     for number, (rows, group) in enumerate(groups.items()):
         values = value_names(tuple(dict.fromkeys(join.value for join in group.values())))
         keyed, events = _keyed(questions, rows, read_events(rows, tuple(values), tables))
-        named = {names[node]: join for node, join in group.items()}
-        for ops, answered in ((SUMS, aggregate), (EXTREMES, extremes), ({"distinct"}, distinct)):
-            windows = {name: join for name, join in named.items() if join.op in ops}
-            if windows:
-                results |= answered(keyed, events, windows, values)
-        if any(join.op == "lookup" for join in named.values()):
-            found = look_up(keyed, events)
-            known[f"_known{number}"] = found[KNOWN]
-            results |= {name: found[values[join.value]] for name, join in named.items() if join.op == "lookup"}
-        if any(join.op == "last" for join in named.values()):
-            results |= _last(keyed, events, named, values)
+        found = in_buckets(keyed, events, {names[node]: join for node, join in group.items()}, values)
+        if KNOWN in found:
+            known[f"_known{number}"] = found.pop(KNOWN)
+        results |= found
     typed = [_typed(results[names[node]], node).alias(names[node]) for node in joins]
     return typed, [series.alias(name) for name, series in known.items()]
-
-
-def _last(
-    keyed: pl.DataFrame, events: pl.DataFrame, joins: Mapping[str, Join], values: Mapping[Node, str]
-) -> dict[str, pl.Series]:
-    """The newest events, except those that are too old for their join."""
-    found = look_back(keyed, events).with_columns(keyed["_t"])
-    results = {}
-    for name, join in joins.items():
-        if join.op == "last":
-            recent = pl.col("_t").cast(pl.Int128) - pl.col(EVENT) <= join.length_ns
-            results[name] = found.select(pl.when(recent).then(pl.col(values[join.value]))).to_series()
-    return results
 
 
 def _keyed(questions: pl.DataFrame, rows: Rows, events: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:

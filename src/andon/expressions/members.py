@@ -5,6 +5,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from itertools import accumulate
 
+import numpy as np
 import polars as pl
 
 from andon.expressions.asof import ranked
@@ -28,12 +29,11 @@ def read_extreme(events: pl.DataFrame, join: Join, column: str) -> Reader:
     the least code is that of whole blocks of 64 and their rests; from there on each row that had happened is looked at.
     """
     order = ranked(events.filter(pl.col(column).is_not_null())).sort("_key", maintain_order=True)
-    code = array("q", code_of(join.op, order[column]).tobytes())
+    numbers = code_of(join.op, order[column])
+    code, winner = array("q", numbers.tobytes()), array("q", np.argsort(numbers).tobytes())
     values = order[column].to_list()
-    winner = [0] * len(code)
-    for place, number in enumerate(code):
-        winner[number] = place
-    blocks = array("q", [min(code[at : at + _BLOCK]) for at in range(0, len(code), _BLOCK)])
+    starts = np.arange(0, len(numbers), _BLOCK)
+    blocks = array("q", np.minimum.reduceat(numbers, starts).tobytes() if len(numbers) else b"")
     spans = key_spans(order)
     aged = compact(order.select(ages(join.length_ns, join.hop_ns)).to_series())
     enters, happened = compact(order[ENTER]), compact(order[EVENT])
