@@ -176,13 +176,19 @@ def listening(tmp_path):
     """A process that answers what it is asked, at most 8 at a time and 4 of one user."""
     path = tmp_path / "it.sock"
     with subprocess.Popen([sys.executable, "-c", SERVER, str(path), "all"], stderr=subprocess.DEVNULL) as process:
-        while not path.exists():
+        while " 00010000 0001 01 " not in row_of(path):  # the file is there a moment before anybody listens
             assert process.poll() is None
             time.sleep(0.01)
         yield path
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=30) == 0
     assert not path.exists()
+
+
+def row_of(path: Path) -> str:
+    """What the kernel says of a socket: among others 00010000 0001 01, a stream on which somebody listens."""
+    rows = Path("/proc/net/unix").read_text().splitlines()
+    return next((row for row in rows if row.endswith(f" {path}")), "")
 
 
 def says(path: Path, value: object) -> object:

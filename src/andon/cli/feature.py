@@ -7,7 +7,7 @@ import typer
 from andon.cli.options import HERE, AsJson, Folder
 from andon.cli.output import EXIT_FAILED, Output, reported
 
-app = typer.Typer(help="Features: list, show, audit.", no_args_is_help=True)
+app = typer.Typer(help="Features: list, show, explain, audit.", no_args_is_help=True)
 
 
 @app.command("list")
@@ -36,6 +36,30 @@ def show(
 
         found = feature_of(folder, name)
         output.table([found.name, ""], found.rows)
+        output.result(to_json(found))
+
+
+@app.command("explain")
+def explain(
+    entity: Annotated[str, typer.Argument(help="A key of the spine, or KEY=VALUE,KEY=VALUE.")],
+    model: Annotated[str, typer.Option(help="A served model; the only one where there is no other.")] = "",
+    target: Annotated[str, typer.Option(help="Where it is served.")] = "local",
+    at: Annotated[str, typer.Option(help="The moment of the question; by default now.")] = "",
+    folder: Folder = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Show the features that a served model would be asked with, each with the rows that make its value."""
+    output = Output(as_json)
+    with reported(output):
+        from andon.contracts.wire import to_json
+        from andon.wiring.ask import ask
+        from andon.wiring.calls.explaining import explain_features
+
+        found = ask(explain_features, folder, entity, model, target, at)
+        about = ", ".join(f"{key}={value}" for key, value in found.about.items())
+        output.say(f"{found.model} about {about}, asked {found.asked}")
+        for line in found.lines:
+            output.say(line)
         output.result(to_json(found))
 
 

@@ -18,6 +18,7 @@ from andon.wiring.calls.auditing import verify_factory
 from andon.wiring.calls.datasets import datasets_of, quarantine_of
 from andon.wiring.calls.delegating import delegations_of, propose_delegation
 from andon.wiring.calls.evidence.exporting import evidence_of
+from andon.wiring.calls.explaining import explain_features
 from andon.wiring.calls.handing_in import hand_in
 from andon.wiring.calls.health import examine
 from andon.wiring.calls.looking import logs_of, status_of
@@ -46,6 +47,7 @@ PUBLIC: Final[Mapping[str, Callable[..., object]]] = {
             datasets_of,
             evidence_of,
             examine,
+            explain_features,
             hand_in_root,
             lineage_of,
             logs_of,

@@ -11,7 +11,7 @@ from andon.contracts.wire import to_json
 from andon.expressions.plan import plan_from_json
 from andon.kernel.canonical import Json
 from andon.kernel.digest import Digest
-from andon.kernel.errors import AndonError, InputError
+from andon.kernel.errors import AndonError, InputError, UsageError
 from andon.line.package import PACKAGE, read_package
 from andon.store.manifest import Manifest, Object
 from andon.wiring.calls.finding import EVERY, find_artefact
@@ -127,6 +127,25 @@ def package_of(opened: Opened, model: Manifest) -> Package:
         IntegrityError: Its bytes are not those that were stored.
     """
     return read_package(opened.blobs.read(model.object(PACKAGE).sha256))
+
+
+def model_named(opened: Opened, model: str, target: str) -> str:
+    """The model that a target serves under a name, or the only one that it serves.
+
+    Raises:
+        UsageError: It serves no such model, or several and none is named.
+    """
+    prefix = f"serving/{opened.settings.name}/"
+    places = [ref.name.removeprefix(prefix).split("/") for ref in opened.database.refs.with_prefix(prefix)]
+    served = [name for name, where in places if where == target]
+    if model in served or (not model and len(served) == 1):
+        return model or served[0]
+    raise UsageError(
+        "monitor.which-model",
+        f"Which model on {target}?" if not model else f"The target {target} does not serve {model}.",
+        found=", ".join(f"{name} on {where}" for name, where in places) or "nothing is served yet",
+        fix="Name one of those found, or release one: andon run",
+    )
 
 
 def _page(opened: Opened, model: Digest) -> Object:

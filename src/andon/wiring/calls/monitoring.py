@@ -18,7 +18,7 @@ from andon.expressions.tree import from_json as tree_from_json
 from andon.gates.chain import release_facts
 from andon.kernel.canonical import Json, loads
 from andon.kernel.digest import Digest, short
-from andon.kernel.errors import InputError, UsageError
+from andon.kernel.errors import InputError
 from andon.line.monitor.labels import KNOWN_AT, Joined, LabelCounts, join_labels, with_keys
 from andon.line.monitor.page import page
 from andon.line.monitor.report import ColumnReport, MonitorReport, Subject, live_report
@@ -28,7 +28,7 @@ from andon.runtime.line import Line
 from andon.runtime.tables import open_version, published
 from andon.runtime.validate_stage import BASELINE
 from andon.store.manifest import Manifest
-from andon.wiring.calls.models import package_of
+from andon.wiring.calls.models import model_named, package_of
 from andon.wiring.calls.pages import write_page
 from andon.wiring.calls.predictions import Worker, workers_of
 from andon.wiring.calls.showing import interval, moment, number
@@ -87,7 +87,7 @@ def report_live(folder: Path, model: str, target: str) -> Live:
         IntegrityError: The log or the baseline is not what was recorded.
     """
     with open_factory(folder) as opened:
-        name = _model_named(opened, model, target)
+        name = model_named(opened, model, target)
         release = opened.database.manifests.get(opened.gatekeeper.serving(name, target))
         line = opened.line(opened.declaration(release_facts(release).declaration))
         subject = _subject(opened, release)
@@ -98,20 +98,6 @@ def report_live(folder: Path, model: str, target: str) -> Live:
         joined = _join(line, features, keyed, opened.clock.now_ns())
         report = live_report(subject, predictions, joined, lost=sum(worker.lost() for worker in workers))
     return Live(_lines(report, target), report)
-
-
-def _model_named(opened: Opened, model: str, target: str) -> str:
-    prefix = f"serving/{opened.settings.name}/"
-    places = [ref.name.removeprefix(prefix).split("/") for ref in opened.database.refs.with_prefix(prefix)]
-    served = [name for name, where in places if where == target]
-    if model in served or (not model and len(served) == 1):
-        return model or served[0]
-    raise UsageError(
-        "monitor.which-model",
-        f"Which model on {target}?" if not model else f"The target {target} does not serve {model}.",
-        found=", ".join(f"{name} on {where}" for name, where in places) or "nothing is served yet",
-        fix="Name one of those found, or release one: andon run",
-    )
 
 
 def _subject(opened: Opened, release: Manifest) -> Subject:

@@ -68,12 +68,14 @@ class Used:
     Attributes:
         question: The published row that was asked about; `None` where the caller gave all columns, or features.
         rows: For each feature the rows it looked at, the oldest first.
+        computed: Each feature as the rows give it, as the model takes it; NaN is null.
         differing: Features that the published rows do not give as the model saw them.
         unknown: Features that were given by the caller, or whose question nobody published.
     """
 
     question: SourceRow | None
     rows: Mapping[str, tuple[SourceRow, ...]]
+    computed: Mapping[str, float]
     differing: tuple[str, ...]
     unknown: tuple[str, ...]
 
@@ -96,15 +98,17 @@ def rows_of(line: Line, package: Package, prediction: Prediction) -> Used:
     tables = open_tables(line, wanted)
     asked = _question(line.contracts[plan.spine], tables, plan, prediction)
     if asked is None:
-        return Used(None, {}, (), plan.names)
+        return Used(None, {}, {}, (), plan.names)
     place, values = asked
+    computed = _computed(plan, package, prediction, tables, values)
     sources = sources_of(plan, values, prediction.asked_ns, tables)
     places = [(contract, digest, row) for _, contract, digest, row in sources]
     read = _read_rows(line, wanted, [*places, *([(plan.spine, *place)] if place else [])])
     return Used(
         question=read[(plan.spine, *place)] if place else None,
         rows={name: tuple(read[one[1:]] for one in sources if one[0] == name) for name in plan.names},
-        differing=_differing(plan, package, prediction, tables, values),
+        computed=computed,
+        differing=tuple(name for name, now in computed.items() if not _is_same(now, prediction.inputs.get(name))),
         unknown=(),
     )
 
@@ -133,14 +137,13 @@ def _question(
     return (str(row["_object"]), int(row["_row"])), {**named, plan.asked: prediction.asked_ns}
 
 
-def _differing(
+def _computed(
     plan: FeaturePlan, package: Package, prediction: Prediction, tables: Tables, values: Mapping[str, object]
-) -> tuple[str, ...]:
-    """The features that do not come out as the model saw them."""
+) -> Mapping[str, float]:
+    """Each feature of a question, as the model takes it."""
     others = {name: table for name, table in tables.items() if name != plan.spine}
     row = row_of(Point(plan, others).features(values, prediction.asked_ns), package.features)[0].tolist()
-    named = zip((feature.name for feature in package.features), row, strict=True)
-    return tuple(name for name, value in named if not _is_same(value, prediction.inputs.get(name)))
+    return dict(zip((feature.name for feature in package.features), row, strict=True))
 
 
 def _is_same(now: float, logged: Cell) -> bool:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from andon.contracts.prediction import Prediction
 from andon.gates.chain import release_facts
 from andon.kernel.canonical import Json
 from andon.kernel.digest import Digest, short
@@ -18,7 +17,7 @@ from andon.wiring.calls.finding import find_artefact
 from andon.wiring.calls.models import package_of
 from andon.wiring.calls.predictions import Logged, find_prediction
 from andon.wiring.calls.showing import moment, number
-from andon.wiring.calls.sourcing import SourceRow, Used, rows_of
+from andon.wiring.calls.sourcing import Cell, SourceRow, Used, rows_of
 from andon.wiring.calls.verdicts import standing
 from andon.wiring.factory import Opened, open_factory
 
@@ -123,7 +122,12 @@ def _of_prediction(opened: Opened, logged: Logged) -> Lineage:
     line = opened.line(opened.declaration(release_facts(release).declaration))
     used = rows_of(line, package_of(opened, manifests.get(prediction.model)), prediction)
     below = _of_artefact(opened, prediction.release)
-    lines = [*_about(logged), *_rows(used, prediction), *(f"{_INDENT}{one}" for one in below.lines)]
+    lines = [
+        *_about(logged),
+        f"{_INDENT}{_agreement(used)}",
+        *feature_lines(used, prediction.inputs),
+        *(f"{_INDENT}{one}" for one in below.lines),
+    ]
     return Lineage(tuple(lines), {"prediction": _prediction_json(logged, used), **below.whole})
 
 
@@ -137,12 +141,12 @@ def _about(logged: Logged) -> list[str]:
     ]
 
 
-def _rows(used: Used, prediction: Prediction) -> list[str]:
-    """The features with the rows they were computed from."""
-    lines = [f"{_INDENT}{_agreement(used)}"]
+def feature_lines(used: Used, values: Mapping[str, Cell]) -> list[str]:
+    """The features, each with its value and the rows it was computed from."""
+    lines = []
     if used.question is not None:
         lines.append(f"{_INDENT}the question is {_row(used.question)}")
-    for name, value in prediction.inputs.items():
+    for name, value in values.items():
         shown = "null" if value is None else number(float(value)) if not isinstance(value, str) else value
         lines.append(f"{_INDENT}{name} = {shown}")
         rows = used.rows.get(name, ())
