@@ -8,12 +8,12 @@ import time
 
 import numpy as np
 import polars as pl
+from andon.expressions.point import Point
 from measured import Result, against, tell
 
 from andon import Contract, category, event_time, integer
 from andon.expressions.evaluate import evaluate
 from andon.expressions.plan import FeaturePlan
-from andon.expressions.point import Point
 
 MILLIONS = (1, 10)
 YEAR_NS, DAY_NS = 365 * 86_400 * 10**9, 86_400 * 10**9

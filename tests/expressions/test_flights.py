@@ -12,7 +12,7 @@ from andon.expressions import tree
 from andon.expressions.evaluate import evaluate
 from andon.expressions.functions import CATEGORY, INT
 from andon.expressions.plan import FeaturePlan
-from andon.expressions.point import Point
+from tests.fakes.online import TablePoint as Point
 
 HOUR, MINUTE = 3600 * 10**9, 60 * 10**9
 MOMENT = pl.Datetime("ns", "UTC")

@@ -15,9 +15,9 @@ from andon.expressions.fit import fit
 from andon.expressions.functions import CATEGORY, FLOAT, INT, TIME
 from andon.expressions.joins import read_join
 from andon.expressions.plan import FeaturePlan, plan_from_json
-from andon.expressions.point import Point
 from andon.kernel.canonical import dumps, loads
 from andon.kernel.errors import InputError
+from tests.fakes.online import TablePoint as Point
 
 HOUR = 3600 * 10**9
 PLACE, WHO = tree.column("Ask", "place", CATEGORY), tree.column("Ask", "who", INT)

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from andon.expressions.evaluate import evaluate
 from andon.expressions.lineage import sources_of
 from andon.expressions.plan import FeaturePlan
-from andon.expressions.point import Point
 from andon.expressions.tree import joins_of
+from tests.fakes.online import TablePoint as Point
 
 _QUIET = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 

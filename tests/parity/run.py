@@ -22,9 +22,9 @@ from andon.expressions.evaluate import evaluate
 from andon.expressions.frame import compile_frame
 from andon.expressions.functions import BOOL, CALENDAR, CATEGORY, FLOAT, FUNCTIONS, INT, JOINS, LEARNED, TIME, Type
 from andon.expressions.plan import FeaturePlan
-from andon.expressions.point import Point
 from andon.expressions.row import compile_row
 from andon.expressions.zones import zone
+from tests.fakes.online import TablePoint as Point
 
 ROWS, EVENTS, QUESTIONS = 160_000, 60_000, 40_000
 CHUNK = 20_000

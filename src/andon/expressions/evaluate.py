@@ -42,6 +42,23 @@ def evaluate(plan: FeaturePlan, spine: pl.DataFrame, tables: Tables) -> pl.DataF
     return questions.with_columns(joined).sort("_i").select(features)
 
 
+def spine_of(plan: FeaturePlan, rows: Sequence[Mapping[str, object]], asked_ns: Sequence[int]) -> pl.DataFrame:
+    """Questions as rows of the spine that `evaluate` takes.
+
+    Args:
+        plan: Whose columns.
+        rows: The values of each question: times as nanoseconds, fixed-point numbers as scaled integers.
+        asked_ns: When each asks.
+    """
+    asked = pl.Series(plan.asked, asked_ns, pl.Int64).cast(dtype_of(TIME))
+    columns = {
+        name: pl.Series(name, [row.get(name) for row in rows], pl.Int64 if type_ == TIME else dtype_of(type_))
+        for name, type_ in plan.needs.items()
+    }
+    moments = {name: columns[name].cast(dtype_of(TIME)) for name, type_ in plan.needs.items() if type_ == TIME}
+    return pl.DataFrame(list({**columns, **moments, plan.asked: asked}.values()))
+
+
 def evaluate_label(node: Node, spine_name: str, spine: pl.DataFrame, tables: Tables, as_of_ns: int) -> pl.DataFrame:
     """The label of every row of the spine, from what was known before `as_of_ns`, whenever the row asked.
 

@@ -54,18 +54,24 @@ def extremes(
 
 
 def code_of(op: str, series: pl.Series) -> Numbers:
-    """Different whole numbers for rows, the least for the row that a window takes: by value, or by place for `first`.
+    """Different whole numbers for rows, the least for the row that a window takes: by value, or by place if `first`."""
+    if op == "first":
+        return np.arange(len(series), dtype=np.int64)
+    code = np.empty(len(series), dtype=np.int64)
+    code[by_worth(series)] = np.arange(len(series), dtype=np.int64)
+    return code if op == "min" else len(series) - 1 - code
+
+
+def by_worth(series: pl.Series, blocks: pl.Series | None = None) -> Numbers:
+    """Places of values from the least to the greatest, for each block apart where there are blocks.
 
     Equal values stand in the order of the rows; 0.0 is greater than -0.0, so that either has one answer.
     """
-    if op == "first":
-        return np.arange(len(series), dtype=np.int64)
     frame = pl.DataFrame({"v": series, "i": np.arange(len(series), dtype=np.int64)})
     sign = (1 / pl.col("v") > 0) if series.dtype == pl.Float64 else pl.lit(True)
-    place = frame.with_columns(sign.alias("s")).sort("v", "s", "i")["i"].to_numpy()
-    code = np.empty(len(series), dtype=np.int64)
-    code[place] = np.arange(len(series), dtype=np.int64)
-    return code if op == "min" else len(series) - 1 - code
+    frame = frame.with_columns(sign.alias("s"), (pl.lit(0) if blocks is None else blocks).alias("b"))
+    places: Numbers = frame.sort("b", "v", "s", "i")["i"].to_numpy()
+    return places
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,14 @@ from andon.adapters.asgi.metrics import Metrics
 from andon.adapters.asgi.records import PackedRecords
 from andon.adapters.files import FileBlobs
 from andon.adapters.keys import verifier
+from andon.adapters.lmdb import LmdbOnline
 from andon.adapters.trust_folder import FolderRoots, HomeFolder
 from andon.attest.succession import verify_versions
 from andon.attest.trust_root import TrustRoot
 from andon.contracts.dataset import contract_from_json
 from andon.contracts.release import ReleaseFacts
 from andon.contracts.wire import from_json, to_json
-from andon.expressions.point import Point
+from andon.expressions.online.store import OnlineStore
 from andon.gates.bundle import LoadedRelease as CheckedRelease
 from andon.gates.bundle import Trust, check_bundle, read_bundle
 from andon.kernel.canonical import dumps, loads
@@ -28,6 +29,7 @@ from andon.kernel.errors import InputError, IntegrityError
 from andon.kernel.ids import new_id, system_entropy
 from andon.ledger.memory import Remembered
 from andon.line.ingest.stage import read_dataset
+from andon.line.serve.feeding import Feeder
 from andon.line.serve.folder import ServeFolder, hold
 from andon.line.serve.following import Follower, Sources
 from andon.line.serve.loaded import LoadedRelease, load_release
@@ -36,7 +38,7 @@ from andon.line.serve.prepare import Preparer
 from andon.line.serve.route import Desk, Route
 from andon.line.serve.routing import OpenTable
 from andon.line.serve.sealing import state_opener, table_opener
-from andon.line.serve.state import ServingState
+from andon.line.serve.state import ServingState, state_reader
 from andon.line.serve.upkeep import PAUSE_S, Upkeep
 from andon.wiring.doors import doors
 from andon.wiring.revocations import KnownRevocations, revoked_on
@@ -80,6 +82,11 @@ class ServerSettings:
     def written(self) -> Path:
         """The folder that the servers write."""
         return Path(self.own or self.folder)
+
+    @property
+    def online(self) -> Path:
+        """Folder of the online store."""
+        return self.written / "online"
 
     @property
     def is_apart(self) -> bool:
@@ -278,7 +285,9 @@ class Worker:
         self._settings = settings
         self._name = name
         self._root = root_of(settings)
+        self._store = LmdbOnline(settings.online)
         self._held = ExitStack()
+        self._held.callback(self._store.close)
         self._upkeeps: dict[str, Upkeep] = {}
         self._steps = 0
         self.routes: dict[str, Route] = {}
@@ -315,7 +324,7 @@ class Worker:
             # Its lock says that it lives: a promotion waits for it from now on. A predecessor of the same name may
             # still be answering what it began.
             if self._held.enter_context(hold(folder.workers / f"{self._name}.lock", 0o640)):
-                route = _route(folder, self._settings, self._name, self._root)
+                route = _route(folder, self._settings, self._name, self._root, self._store)
                 self._upkeeps[model] = Upkeep(folder, self._name, route)
                 self._upkeeps[model].step()
                 self.routes[model] = route
@@ -328,13 +337,15 @@ def _entropy() -> Iterator[bytes]:
         yield from (pool[at : at + ENTROPY_BYTES] for at in range(0, len(pool), ENTROPY_BYTES))
 
 
-def _route(folder: ServeFolder, settings: ServerSettings, name: str, root: TrustRoot) -> Route:
+def _route(folder: ServeFolder, settings: ServerSettings, name: str, root: TrustRoot, store: OnlineStore) -> Route:
     clock = SystemClock()
-    preparer = Preparer(StoredTables(Path(settings.store)), Point)
+    open_state = state_opener(root, verifier)
+    feeder = Feeder(store, StoredTables(Path(settings.store)), state_reader(folder.state), open_state)
+    preparer = Preparer(store, feeder, open_state)
     sources = Sources(
         releases=BundledReleases(folder, settings),
         open_table=table_opener(root, verifier),
-        open_state=state_opener(root, verifier),
+        open_state=open_state,
         prepare=preparer.prepare,
         revoked=KnownRevocations(Path(settings.folder), root),
     )

@@ -3,6 +3,8 @@
 import asyncio
 import json
 import os
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -16,7 +18,6 @@ from andon.adapters.asgi.metrics import Metrics, prometheus_text
 from andon.adapters.asgi.records import PackedRecords
 from andon.adapters.asgi.wire import INFER
 from andon.contracts.routing import Position
-from andon.expressions.point import Point
 from andon.kernel.errors import InputError
 from andon.line.serve.cell import Cell
 from andon.line.serve.entity import SpineRows
@@ -25,6 +26,7 @@ from andon.line.serve.log import Limits, PredictionLog
 from andon.line.serve.predict import Serving, Spine
 from andon.line.serve.route import Desk, Route
 from andon.line.serve.routing import promote
+from tests.fakes.online import TablePoint
 from tests.line.serve.world import PLAN, SPINE, Linear, World, patience, prediction, spine_rows, table
 
 NOW_NS = 1_800_000_000_000_000_000
@@ -35,6 +37,25 @@ class Nonsense:
 
     def predict(self, matrix: np.ndarray) -> np.ndarray:
         return np.full(len(matrix), np.nan)
+
+
+@dataclass(frozen=True)
+class Published:
+    """Implements `andon.line.serve.ports.FeatureSource` on rows in memory."""
+
+    point: TablePoint
+    rows: SpineRows
+    state: dict[str, str]
+
+    @contextmanager
+    def look(self):
+        yield self
+
+    def find(self, keys, asked_ns):
+        return self.rows.find(keys, asked_ns)
+
+    def features(self, values, asked_ns):
+        return self.point.features(values, asked_ns)
 
 
 class Site:
@@ -53,11 +74,10 @@ class Site:
             now_ns=lambda: 1,
         )
         rows = spine_rows([{"flight": "AA1", "asked": 5, "distance": 100, "speed": 3.5, "_known_at": 5}])
-        spine = Spine(SPINE, "asked", SpineRows(SPINE, rows))
-        point = Point(PLAN, {})
+        published = Published(TablePoint(PLAN, {}), SpineRows(SPINE, rows), {"Schedule": "sha256:" + "5" * 64})
 
         def prepare(loaded, state):
-            return Serving(loaded, spine, point, {"Schedule": "sha256:" + "5" * 64})
+            return Serving(loaded, Spine(SPINE, "asked"), published)
 
         sources = Sources(world.shelf, world.open_table, world.open_state, prepare)
         self.follower = Follower(world.folder, "w0", sources, lambda: NOW_NS)
@@ -269,7 +289,7 @@ def test_a_model_that_answers_nan_gives_an_error_and_never_an_answer(site, tmp_p
     loaded = type(serving.loaded)(
         serving.loaded.release, serving.loaded.model, serving.loaded.facts, serving.loaded.package, Nonsense()
     )
-    sick.follower._serving = Serving(loaded, serving.spine, serving.features, {}, packed=serving.packed)
+    sick.follower._serving = Serving(loaded, serving.spine, serving.features, packed=serving.packed)
     issued = sick.route.log.issued
     for answer in (
         infer(sick, tensor("x", "FP64", [1.0, 2.0], [1, 2])),

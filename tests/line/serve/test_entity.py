@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from andon.contracts.dataset import Column, DatasetContract
+from andon.expressions.online.block import Block
+from andon.expressions.online.spine import SpineBlocks
 from andon.kernel.errors import InputError
 from andon.line.serve.entity import Questions, SpineRows
 from tests.line.serve.world import SPINE, spine_rows
@@ -27,7 +29,7 @@ GOOD = {"key": "a", "whole": 3, "money": "12.50", "share": None, "is_new": True,
 
 
 def test_values_become_physical():
-    values = Questions(WIDE, None).read(GOOD, 0).values
+    values = Questions(WIDE).read(GOOD, 0, None).values
     assert values == {
         "key": "a",
         "whole": 3,
@@ -62,7 +64,7 @@ def test_values_become_physical():
 )
 def test_a_wrong_value_is_refused_by_name(change, code):
     with pytest.raises(InputError) as error:
-        Questions(WIDE, None).read({**GOOD, **change}, 0)
+        Questions(WIDE).read({**GOOD, **change}, 0, None)
     assert error.value.code == code
     assert next(iter(change)) in error.value.message
 
@@ -70,7 +72,7 @@ def test_a_wrong_value_is_refused_by_name(change, code):
 def test_a_missing_column_is_named_and_so_is_a_missing_key():
     for missing, name in (({"key", "whole"}, "Wide.key"), ({"whole"}, "Wide.whole")):
         with pytest.raises(InputError) as error:
-            Questions(WIDE, None).read({k: v for k, v in GOOD.items() if k not in missing}, 0)
+            Questions(WIDE).read({k: v for k, v in GOOD.items() if k not in missing}, 0, None)
         assert (error.value.code, name in error.value.message) == ("serve.missing-column", True)
 
 
@@ -81,22 +83,27 @@ ROWS = st.lists(
 
 @given(ROWS, st.sampled_from("abc"), st.integers(-1, 21))
 def test_keys_find_the_newest_row_that_was_known_when_asked(rows, key, asked):
+    """In memory and in the online store alike; of two rows of one moment, the one that stands later."""
     frame = spine_rows([{"flight": k, "asked": e, "distance": d, "speed": None, "_known_at": n} for k, e, n, d in rows])
-    visible = [row for row in rows if row[0] == key and row[2] <= asked]
+    visible = [(event, known, place) for place, (k, event, known, _) in enumerate(rows) if k == key and known <= asked]
+    blocks = SpineBlocks(SPINE)
+    kept = dict(blocks.pack(frame.lazy()))
+    block = kept.get(blocks.key({"flight": key}))
+    online = blocks.newest(None if block is None else Block(block), asked)
     found = SpineRows(SPINE, frame).find({"flight": key}, asked)
-    if not visible:
-        assert found is None
-    else:
-        best = max((row[1], row[2]) for row in visible)
-        assert found["distance"] in {row[3] for row in visible if (row[1], row[2]) == best}
-        assert (found["asked"], found["flight"], found["speed"]) == (best[0], key, None)
+    expected = None
+    if visible:
+        event, _, place = max(visible)
+        expected = {"flight": key, "asked": event, "distance": rows[place][3], "speed": None}
+    assert found == expected
+    assert online == expected
 
 
 def test_a_key_without_a_visible_row_is_unknown():
     rows = SpineRows(SPINE, spine_rows([]))
     for given_rows in (rows, None):
         with pytest.raises(InputError) as error:
-            Questions(SPINE, given_rows).read({"flight": "x"}, 5)
+            Questions(SPINE).read({"flight": "x"}, 5, given_rows)
         assert error.value.code == "serve.unknown-entity"
 
 
@@ -108,7 +115,7 @@ def test_a_key_without_a_visible_row_is_unknown():
 )
 def test_whatever_is_asked_is_answered_or_refused(entity):
     try:
-        question = Questions(WIDE, None).read(entity, 0)
+        question = Questions(WIDE).read(entity, 0, None)
     except InputError:
         return
     assert set(question.values) == set(GOOD)

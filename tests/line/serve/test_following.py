@@ -24,6 +24,13 @@ class Ticks:
         return self.now
 
 
+class Prepared:
+    """Remembers the state that it was prepared on."""
+
+    def __init__(self, state: dict[str, str]) -> None:
+        self.state = state
+
+
 class Stage:
     """A world with one worker, whose background work is done between the steps of a promotion."""
 
@@ -40,7 +47,7 @@ class Stage:
     def follower(self, name: str) -> Follower:
         def prepare(loaded, state):
             self.prepared.append(loaded.release)
-            return Serving(loaded, state=state.digests())
+            return Serving(loaded, features=Prepared(state.digests()))
 
         sources = Sources(self.world.shelf, self.world.open_table, self.world.open_state, prepare, lambda: self.revoked)
         return Follower(self.world.folder, name, sources, self.ticks)
@@ -211,12 +218,12 @@ def test_a_published_dataset_version_reaches_the_next_answer(stage):
     stage.world.publish(ServedDataset("Schedule", {}, digest, ()))
     stage.world.publish(ServedDataset("Arrival", {}, digest, ()))
     assert [one.name for one in read_state(path, stage.world.open_state).datasets] == ["Arrival", "Schedule"]
-    assert stage.worker.serving().state == {}
+    assert stage.worker.serving().features.state == {}
     stage.worker.refresh()
-    assert stage.worker.serving().state == {"Schedule": digest, "Arrival": digest}
+    assert stage.worker.serving().features.state == {"Schedule": digest, "Arrival": digest}
     path.write_bytes(b"[]")
     stage.worker.refresh()
-    assert stage.worker.serving().state == {"Schedule": digest, "Arrival": digest}
+    assert stage.worker.serving().features.state == {"Schedule": digest, "Arrival": digest}
     assert any("state.json" in text for text in stage.worker.problems())
 
 
@@ -227,13 +234,13 @@ def test_a_dataset_that_no_gate_published_is_never_answered_from(stage):
     for forged in (state_bytes(state), seal_state(state, world.stranger), routing):
         world.folder.state.write_bytes(forged)
         stage.worker.refresh()
-        assert stage.worker.serving().state == {}
+        assert stage.worker.serving().features.state == {}
         assert any("state.json" in text for text in stage.worker.problems())
         with pytest.raises(AndonError):
             world.publish(ServedDataset("Arrival", {}, "sha256:" + "d" * 64, ()))
     world.folder.state.write_bytes(seal_state(state, world.signer))
     stage.worker.refresh()
-    assert "Schedule" in stage.worker.serving().state
+    assert "Schedule" in stage.worker.serving().features.state
     assert stage.worker.problems() == ()
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from typing import Final, cast
+from typing import Final, Protocol, cast
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -18,6 +18,7 @@ from andon.kernel.errors import InputError, UsageError
 Value = str | int | float | bool | None
 _NOT_INT64: Final = 1 << 63
 _EVENT: Final = "_event"
+_PLACE: Final = ("_object", "_row")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,19 +34,27 @@ class Question:
     values: Mapping[str, Value]
 
 
+class Rows(Protocol):
+    """Published rows, found by their keys."""
+
+    def find(self, keys: Mapping[str, Value], asked_ns: int) -> Mapping[str, Value] | None:
+        """The newest row of an entity that was known when the question was asked; `None` when there is none."""
+        ...
+
+
 class SpineRows:
-    """The published rows of the spine, found by their keys.
+    """The published rows of the spine in memory, found by their keys.
 
     Args:
         contract: The spine's contract.
-        rows: Its published rows with the column `_known_at`.
+        rows: Its published rows with `_known_at`, `_object` and `_row`.
     """
 
     def __init__(self, contract: DatasetContract, rows: pl.DataFrame) -> None:
         self._names = [column.name for column in contract.columns if column.name in rows.columns]
         self._keys = contract.of_role("key")
         event = contract.event_time or "_known_at"
-        ordered = rows.with_columns(pl.col(event).alias(_EVENT)).sort("_known_at", _EVENT)
+        ordered = rows.with_columns(pl.col(event).alias(_EVENT)).sort("_known_at", _EVENT, *_PLACE)
         physical = ordered.select(
             *(_physical(pl.col(name), ordered.schema[name]) for name in (*self._names, "_known_at", _EVENT))
         )
@@ -78,7 +87,7 @@ class _Visible:
 
     def add(self, row: tuple[object, ...]) -> None:
         """Add a row that became known no earlier than those that are there."""
-        is_newer = not self.best or _newness(row) > _newness(self.best[-1])
+        is_newer = not self.best or _newness(row) >= _newness(self.best[-1])
         self.known.append(cast("int", row[-2]))
         self.best.append(row if is_newer else self.best[-1])
 
@@ -97,24 +106,23 @@ class Questions:
 
     Args:
         contract: The spine's contract.
-        rows: Its published rows, where there are any.
     """
 
-    def __init__(self, contract: DatasetContract, rows: SpineRows | None) -> None:
+    def __init__(self, contract: DatasetContract) -> None:
         self._name = contract.name
-        self._rows = rows
         self._timed = {*contract.of_role("event_time"), *contract.of_role("known_at")}
         self._columns = {column.name: column for column in contract.columns if column.name not in self._timed}
         self._keys = contract.of_role("key")
         self._are_keys_enough = set(self._keys) != set(self._columns)
 
-    def read(self, entity: Mapping[str, object], asked_ns: int) -> Question:
+    def read(self, entity: Mapping[str, object], asked_ns: int, rows: Rows | None) -> Question:
         """The question that a caller's JSON object asks.
 
         Args:
             entity: Either the key columns alone, whose newest visible row is then used, or all columns but the event
                 time.
             asked_ns: The time of the question.
+            rows: The published rows, where there are any.
 
         Raises:
             InputError: A column is unknown, missing or of the wrong type, or no visible row has the keys
@@ -128,7 +136,7 @@ class Questions:
             if values.get(key) is None:
                 raise _refuse("missing-column", f"The question needs {self._name}.{key}.", ", ".join(entity))
         if len(values) == len(keys) and self._are_keys_enough:
-            return _look_up(keys, values, self._rows, asked_ns)
+            return _look_up(keys, values, rows, asked_ns)
         if len(values) != len(columns):
             absent = min(set(columns) - set(values))
             raise _refuse(
@@ -148,7 +156,7 @@ class Questions:
         return _refuse("unknown-column", f"{self._name} has no column {unknown!r}.", ", ".join(self._columns))
 
 
-def _look_up(keys: tuple[str, ...], values: Mapping[str, Value], rows: SpineRows | None, asked_ns: int) -> Question:
+def _look_up(keys: tuple[str, ...], values: Mapping[str, Value], rows: Rows | None, asked_ns: int) -> Question:
     found = None if rows is None else rows.find(values, asked_ns)
     if found is None:
         raise InputError(

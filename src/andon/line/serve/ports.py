@@ -1,11 +1,13 @@
 """What serving needs from outside: checked releases, the datasets behind features, and a form for log records."""
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 import polars as pl
 
 from andon.contracts.prediction import Prediction
+from andon.expressions.row import Value
 from andon.kernel.digest import Digest
 from andon.line.serve.loaded import LoadedRelease
 from andon.line.serve.state import ServingState
@@ -35,8 +37,21 @@ class Tables(Protocol):
         ...
 
 
-class FeatureSource(Protocol):
-    """A feature plan, prepared on the published datasets so that one question is answered fast."""
+class Seen(Protocol):
+    """What is published, as it is at one moment."""
+
+    @property
+    def state(self) -> Mapping[str, Digest]:
+        """The dataset of each contract that it was made from."""
+        ...
+
+    def find(self, keys: Mapping[str, Value], asked_ns: int) -> Mapping[str, Value] | None:
+        """The newest row of an entity that was known when the question was asked; `None` when there is none.
+
+        Raises:
+            AndonError: What is kept of the entity is damaged.
+        """
+        ...
 
     def features(self, values: Mapping[str, object], asked_ns: int) -> Mapping[str, object]:
         """The features of one question by name.
@@ -47,6 +62,18 @@ class FeatureSource(Protocol):
 
         Raises:
             AndonError: A column is missing, or a value cannot be computed.
+        """
+        ...
+
+
+class FeatureSource(Protocol):
+    """A feature plan on what is published, prepared so that one question is answered fast."""
+
+    def look(self) -> AbstractContextManager[Seen]:
+        """What is published, as it is now and for as long as the block.
+
+        Raises:
+            AndonError: It cannot be read.
         """
         ...
 

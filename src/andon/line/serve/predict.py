@@ -7,11 +7,10 @@ from typing import Final
 
 from andon.contracts.dataset import DatasetContract
 from andon.contracts.routing import position
-from andon.kernel.digest import Digest
 from andon.kernel.errors import InputError
 from andon.line.matrix import Matrix, row_of
 from andon.line.package import answer
-from andon.line.serve.entity import Questions, SpineRows
+from andon.line.serve.entity import Questions
 from andon.line.serve.loaded import LoadedRelease
 from andon.line.serve.ports import FeatureSource
 
@@ -21,7 +20,7 @@ Inputs = Mapping[str, float | int | str | bool | None]
 
 @dataclass(frozen=True, slots=True)
 class Spine:
-    """What questions are about: the contract, the column of the time asked, and the published rows, if any.
+    """What questions are about: the contract, and the column of the time asked.
 
     Attributes:
         questions: Reads what callers ask.
@@ -29,23 +28,21 @@ class Spine:
 
     contract: DatasetContract
     asked: str
-    rows: SpineRows | None
     questions: Questions = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Prepare once what every question needs."""
-        object.__setattr__(self, "questions", Questions(self.contract, self.rows))
+        object.__setattr__(self, "questions", Questions(self.contract))
 
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """A loaded release with its features prepared on one serving state: all that answering needs.
+    """A loaded release with its features prepared: all that answering needs.
 
     Attributes:
         packed: The number in the cell that it answers under.
         spine: `None` where its dataset is not served yet; then only complete feature rows can be answered.
         features: `None` where a dataset of the plan is not served yet.
-        state: Digest of each dataset, by contract.
         problem: Why spine or features are missing.
         sequence: Sequence of the routing table that it answers under.
         columns: Names of the features, in order.
@@ -54,7 +51,6 @@ class Serving:
     loaded: LoadedRelease
     spine: Spine | None = None
     features: FeatureSource | None = None
-    state: Mapping[str, Digest] = field(default_factory=dict)
     problem: str = ""
     packed: int = 0
 
@@ -80,13 +76,11 @@ def predict_rows(loaded: LoadedRelease, matrix: Matrix) -> list[tuple[float, ...
     return [tuple(row) for row in answers.reshape(len(matrix), -1).tolist()]
 
 
-def features_of(
-    serving: Serving, values: Mapping[str, str | int | float | bool | None], asked_ns: int
-) -> Mapping[str, object]:
-    """The features of one question, from the datasets that are served.
+def source_of(serving: Serving) -> tuple[Spine, FeatureSource]:
+    """What questions are about, and where their features come from.
 
     Raises:
-        InputError: The features cannot be made: a dataset is not served (`serve.no-features`) or a column is wrong.
+        InputError: A dataset that they are made of is not served (`serve.no-features`).
     """
     if serving.features is None or serving.spine is None:
         raise InputError(
@@ -96,7 +90,7 @@ def features_of(
             found=serving.problem,
             fix="Publish the datasets that the features are read from, or send complete feature rows to /v2.",
         )
-    return serving.features.features({**values, serving.spine.asked: asked_ns}, asked_ns)
+    return serving.spine, serving.features
 
 
 def predict_features(serving: Serving, features: Mapping[str, object]) -> tuple[tuple[float, ...], Inputs]:

@@ -1,55 +1,52 @@
 """A loaded release made ready to answer questions about entities, on the datasets that are served."""
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import polars as pl
-
 from andon.contracts.dataset import contract_from_json
+from andon.expressions.online.point import Point
+from andon.expressions.online.spine import SpineBlocks
+from andon.expressions.online.store import OnlineStore
 from andon.expressions.plan import FeaturePlan, plan_from_json
 from andon.kernel.errors import AndonError, InputError
-from andon.line.serve.entity import SpineRows
+from andon.line.serve.feeding import Feeder
 from andon.line.serve.loaded import LoadedRelease
-from andon.line.serve.ports import FeatureSource, Tables
+from andon.line.serve.online import OnlineFeatures
 from andon.line.serve.predict import Serving, Spine
-from andon.line.serve.state import ServingState
-
-MakePoint = Callable[[FeaturePlan, Mapping[str, pl.LazyFrame]], FeatureSource]
+from andon.line.serve.state import OpenState, ServingState
 
 
 @dataclass(frozen=True, slots=True)
 class Preparer:
-    """Prepares releases on a serving state.
+    """Prepares releases on what is published.
 
     Attributes:
-        tables: Reads the published datasets.
-        make_point: Prepares a plan on them for one question at a time.
+        store: The online store that features are read from.
+        feeder: Keeps it at what is published.
+        open_state: Checks the signature over what the store says it was made from.
     """
 
-    tables: Tables
-    make_point: MakePoint
+    store: OnlineStore
+    feeder: Feeder
+    open_state: OpenState
 
     def prepare(self, loaded: LoadedRelease, state: ServingState) -> Serving:
         """The release with its features; what they lack stands in `problem`, and rows can be answered still."""
         try:
-            plan = plan_from_json(loaded.package.plan)
-            spine, features = self._read(plan, state)
-        except (AndonError, OSError, pl.exceptions.PolarsError) as error:
-            return Serving(loaded, state=state.digests(), problem=str(error))
-        return Serving(loaded, spine, features, state=state.digests())
+            return self._prepared(loaded, plan_from_json(loaded.package.plan), state)
+        except (AndonError, OSError) as error:
+            return Serving(loaded, problem=str(error))
 
-    def _read(self, plan: FeaturePlan, state: ServingState) -> tuple[Spine, FeatureSource]:
+    def _prepared(self, loaded: LoadedRelease, plan: FeaturePlan, state: ServingState) -> Serving:
         missing = [name for name in (plan.spine, *plan.contracts) if state.of(name) is None]
-        if missing:
+        spine = state.of(plan.spine)
+        if missing or spine is None:
             raise InputError(
                 "serve.not-published",
                 f"The features are read from {missing[0]}, which is not served yet.",
                 found=", ".join(one.name for one in state.datasets) or "no datasets at all",
                 fix="Run the ingest of this contract through its data gate.",
             )
-        tables = self.tables.read(ServingState(tuple(filter(None, map(state.of, (plan.spine, *plan.contracts))))))
-        served = state.of(plan.spine)
-        contract = contract_from_json({} if served is None else served.contract)
-        rows = SpineRows(contract, tables[plan.spine].collect())
-        others = {name: table for name, table in tables.items() if name != plan.spine}
-        return Spine(contract, plan.asked, rows), self.make_point(plan, others)
+        contract = contract_from_json(spine.contract)
+        self.feeder.feed(plan)
+        features = OnlineFeatures(self.store, self.open_state, Point(plan), SpineBlocks(contract))
+        return Serving(loaded, Spine(contract, plan.asked), features)

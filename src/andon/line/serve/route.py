@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from andon.contracts.prediction import Prediction
+from andon.kernel.digest import Digest
 from andon.kernel.errors import InputError
 from andon.line.matrix import Matrix
-from andon.line.serve.entity import Question
 from andon.line.serve.following import Follower
 from andon.line.serve.log import PredictionLog
-from andon.line.serve.predict import Inputs, Serving, features_of, inputs_of, predict_features, predict_rows
+from andon.line.serve.predict import Inputs, Serving, inputs_of, predict_features, predict_rows, source_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Route:
         now_ns = self._desk.now_ns()
         outputs = predict_rows(serving.loaded, matrix)
         return [
-            self._record(serving, now_ns, {}, inputs_of(serving, row), output)
+            self._record(serving, now_ns, {}, inputs_of(serving, row), output, {})
             for row, output in zip(matrix.tolist(), outputs, strict=True)
         ]
 
@@ -77,10 +77,13 @@ class Route:
                 found=f"{asked_ns - now_ns} ns ahead",
                 fix="Leave `asked` out to ask now, or give a time that has passed.",
             )
-        question = _question(entity, serving, asked_ns)
-        features = features_of(serving, question.values, asked_ns)
+        spine, source = source_of(serving)
+        with source.look() as seen:
+            question = spine.questions.read(entity, asked_ns, seen)
+            features = seen.features({**question.values, spine.asked: asked_ns}, asked_ns)
+            state = seen.state
         outputs, inputs = predict_features(serving, features)
-        return self._record(serving, asked_ns, question.said, inputs, outputs), features
+        return self._record(serving, asked_ns, question.said, inputs, outputs, state), features
 
     def _record(
         self,
@@ -89,6 +92,7 @@ class Route:
         entity: Mapping[str, str | int | float | bool | None],
         inputs: Inputs,
         outputs: tuple[float, ...],
+        state: Mapping[str, Digest],
     ) -> Prediction:
         answered_ns = self._desk.now_ns()
         prediction = Prediction(
@@ -102,19 +106,7 @@ class Route:
             entity=entity,
             inputs=inputs,
             outputs=outputs,
-            state=serving.state,
+            state=state,
         )
         self.log.append(prediction)
         return prediction
-
-
-def _question(entity: Mapping[str, object], serving: Serving, asked_ns: int) -> Question:
-    if serving.spine is None:
-        raise InputError(
-            "serve.no-features",
-            "The dataset that questions are about is not served yet.",
-            place=serving.loaded.release,
-            found=serving.problem,
-            fix="Publish it, or send complete feature rows to /v2.",
-        )
-    return serving.spine.questions.read(entity, asked_ns)

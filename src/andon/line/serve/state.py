@@ -76,6 +76,18 @@ def state_from_bytes(data: bytes) -> ServingState:
     return from_json(ServingState, loads(data), "state")
 
 
+def state_reader(path: Path) -> Callable[[], bytes]:
+    """Reads the signed file of a target; nothing where nothing was published yet."""
+
+    def read() -> bytes:
+        try:
+            return path.read_bytes()
+        except FileNotFoundError:
+            return b""
+
+    return read
+
+
 def read_state(path: Path, open_state: OpenState) -> ServingState:
     """What is served, from the signed file of a target; nothing where nothing was published yet.
 
@@ -83,11 +95,8 @@ def read_state(path: Path, open_state: OpenState) -> ServingState:
         InputError: The file is not a state.
         RefusedError: No gate's key signed it.
     """
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        return ServingState()
-    return open_state(data)
+    data = state_reader(path)()
+    return open_state(data) if data else ServingState()
 
 
 def publish_state(

@@ -11,9 +11,7 @@ import polars as pl
 from andon.contracts.dataset import DatasetContract
 from andon.contracts.model import Package
 from andon.contracts.prediction import Prediction
-from andon.expressions.evaluate import evaluate
-from andon.expressions.frame import dtype_of
-from andon.expressions.functions import TIME, Type
+from andon.expressions.evaluate import evaluate, spine_of
 from andon.expressions.plan import FeaturePlan, plan_from_json
 from andon.gates.chain import release_facts
 from andon.kernel.canonical import dumps
@@ -172,7 +170,7 @@ def _replayed(opened: Opened, predictions: Sequence[Prediction]) -> Skew:
     wanted = (plan.spine, *plan.contracts)
     tables = open_tables(line, {name: first.state[name] for name in wanted if name in first.state})
     questions = _questions(contract, asked, tables.pop(plan.spine, None))
-    features = _compared(plan, package, contract, questions, tables) if questions else ()
+    features = _compared(plan, package, questions, tables) if questions else ()
     return Skew(len(predictions), len(predictions) - len(asked), len(asked) - len(questions), features)
 
 
@@ -190,13 +188,13 @@ def _questions(contract: DatasetContract, asked: Sequence[Prediction], rows: pl.
 def _compared(
     plan: FeaturePlan,
     package: Package,
-    contract: DatasetContract,
     questions: Sequence[Question],
     tables: Mapping[str, pl.LazyFrame],
 ) -> tuple[FeatureSkew, ...]:
     """The features of questions, computed for all at once, beside what the model saw."""
     predictions = [one for one, _ in questions]
-    now = matrix_of(evaluate(plan, _spine(plan, contract, questions), tables), package.features)
+    spine = spine_of(plan, [row for _, row in questions], [one.asked_ns for one in predictions])
+    now = matrix_of(evaluate(plan, spine, tables), package.features)
     then = np.array([[_number(one.inputs.get(each.name)) for each in package.features] for one in predictions])
     odd = ~_same(now, then)
     found = []
@@ -205,21 +203,6 @@ def _compared(
         examples = tuple(predictions[row].id for row in differing[:_SHOWN])
         found.append(FeatureSkew(predictions[0].model, feature.name, len(questions), len(differing), examples))
     return tuple(found)
-
-
-def _spine(plan: FeaturePlan, contract: DatasetContract, questions: Sequence[Question]) -> pl.DataFrame:
-    """The questions as rows of the spine."""
-    types = {column.name: dtype_of(Type(column.kind, column.scale)) for column in contract.columns}
-    moments = [name for name, dtype in types.items() if dtype == dtype_of(TIME)]
-    columns = {
-        name: pl.Series(name, [row.get(name) for _, row in questions], pl.Int64 if name in moments else dtype)
-        for name, dtype in types.items()
-        if name in plan.needs
-    }
-    columns[plan.asked] = pl.Series(plan.asked, [one.asked_ns for one, _ in questions], pl.Int64)
-    return pl.DataFrame(list(columns.values())).with_columns(
-        pl.col(name).cast(dtype_of(TIME)) for name in {*moments, plan.asked} & set(columns)
-    )
 
 
 def _same(now: Numbers, then: Numbers) -> Flags:

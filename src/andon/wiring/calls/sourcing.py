@@ -10,13 +10,13 @@ import polars as pl
 from andon.contracts.dataset import DatasetContract
 from andon.contracts.model import Package
 from andon.contracts.prediction import Prediction
+from andon.expressions.evaluate import evaluate, spine_of
 from andon.expressions.lineage import sources_of
 from andon.expressions.plan import FeaturePlan, plan_from_json
-from andon.expressions.point import Point
 from andon.kernel.canonical import Json
 from andon.kernel.clock import iso
 from andon.kernel.digest import Digest
-from andon.line.matrix import row_of
+from andon.line.matrix import matrix_of
 from andon.runtime.ingest_run import LANDED
 from andon.runtime.line import Line
 from andon.runtime.tables import open_tables
@@ -129,7 +129,7 @@ def _question(
     asked = pl.lit(prediction.asked_ns, dtype=pl.Int64)
     same = [pl.col(name).to_physical() == pl.lit(said[name]) for name in sorted(keys)]
     visible = tables[plan.spine].filter(*same, pl.col("_known_at").to_physical() <= asked)
-    newest = visible.sort(event, "_known_at").tail(1).collect()
+    newest = visible.sort(event, "_known_at", "_object", "_row").tail(1).collect()
     if newest.is_empty():
         return None
     row = newest.with_columns(pl.selectors.temporal().to_physical()).row(0, named=True)
@@ -142,7 +142,8 @@ def _computed(
 ) -> Mapping[str, float]:
     """Each feature of a question, as the model takes it."""
     others = {name: table for name, table in tables.items() if name != plan.spine}
-    row = row_of(Point(plan, others).features(values, prediction.asked_ns), package.features)[0].tolist()
+    features = evaluate(plan, spine_of(plan, [values], [prediction.asked_ns]), others)
+    row = matrix_of(features, package.features)[0].tolist()
     return dict(zip((feature.name for feature in package.features), row, strict=True))
 
 

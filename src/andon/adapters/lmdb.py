@@ -1,0 +1,143 @@
+"""The online store of one machine: an LMDB file that many processes read at once while one writes."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Final
+
+import lmdb
+
+from andon.expressions.online.store import Snapshot
+from andon.kernel.errors import AndonError, ConflictError, InputError, IntegrityError
+
+LARGEST_BYTES: Final = 1 << 38
+"""Address space that the file may come to take; on disk it takes what it holds."""
+_POSITION: Final = b"\x00position"
+_READERS: Final = 512
+
+
+class _Look:
+    """One read transaction, open as long as the block."""
+
+    __slots__ = ("_file", "_place", "_read", "_transaction")
+
+    def __init__(self, file: lmdb.Environment, place: Path) -> None:
+        self._file = file
+        self._place = place
+
+    def __enter__(self) -> "_Look":
+        try:
+            self._transaction = self._file.begin(buffers=True)
+        except lmdb.Error as error:
+            raise _refused(error, self._place) from error
+        self._read = self._transaction.get
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._transaction.abort()
+
+    @property
+    def position(self) -> bytes:
+        return bytes(self.get([_POSITION])[0] or b"")
+
+    def get(self, keys: Sequence[bytes]) -> list[memoryview | None]:
+        read = self._read
+        try:
+            return [read(key) for key in keys]
+        except lmdb.Error as error:
+            raise _refused(error, self._place) from error
+
+
+class LmdbOnline:
+    """Implements `andon.expressions.online.store.OnlineStore`.
+
+    A key holds at most 511 bytes. What `get` gives is the file itself, not a copy.
+
+    Args:
+        folder: Where the file lies; made where it is missing.
+        largest_bytes: How large the file may become.
+
+    Raises:
+        AndonError: The folder cannot be used, or the file in it is damaged.
+    """
+
+    def __init__(self, folder: Path, largest_bytes: int = LARGEST_BYTES) -> None:
+        self._place = folder
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._file = lmdb.open(
+                str(folder), map_size=largest_bytes, mode=0o640, max_readers=_READERS, readahead=False, max_dbs=0
+            )
+            self._file.reader_check()  # a reader that was killed would keep old pages from being used again
+        except (lmdb.Error, OSError) as error:
+            raise _refused(error, folder) from error
+
+    def look(self) -> AbstractContextManager[Snapshot]:
+        """The store as it is now."""
+        return _Look(self._file, self._place)
+
+    def move(self, before: bytes, after: bytes, changes: Iterable[tuple[bytes, bytes | None]]) -> None:
+        """Write these blocks and the new position in one transaction."""
+        with self._writing() as transaction:
+            if bytes(transaction.get(_POSITION, b"")) != before:
+                raise ConflictError(
+                    "online.moved",
+                    "Somebody else has written to the online store.",
+                    place=str(self._place),
+                    fix="Ask again: it is compared with the datasets anew.",
+                )
+            for key, data in changes:
+                if data is None:
+                    transaction.delete(key)
+                else:
+                    transaction.put(key, data)
+            transaction.put(_POSITION, after)
+
+    def keys(self, prefix: bytes) -> Iterator[bytes]:
+        """The keys that begin so, in their order."""
+        with self._file.begin() as transaction, transaction.cursor() as cursor:
+            found = cursor.set_range(prefix)
+            while found and cursor.key().startswith(prefix):
+                yield cursor.key()
+                found = cursor.next()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
+
+    @contextmanager
+    def _writing(self) -> Iterator[lmdb.Transaction]:
+        try:
+            with self._file.begin(write=True) as transaction:
+                yield transaction
+            self._file.sync()
+        except (lmdb.Error, OSError) as error:
+            raise _refused(error, self._place) from error
+
+
+def _refused(error: Exception, place: Path) -> AndonError:
+    """What is wrong with the file, in andon's words."""
+    found = str(error)
+    if isinstance(error, lmdb.MapFullError | lmdb.DiskError) or getattr(error, "errno", 0) == 28:
+        return InputError(
+            "online.full",
+            "The online store cannot grow.",
+            place=str(place),
+            found=found,
+            fix="Make room on the disk; what was there before is served meanwhile.",
+        )
+    if isinstance(error, lmdb.CorruptedError | lmdb.PageNotFoundError | lmdb.InvalidError | lmdb.PanicError):
+        return IntegrityError(
+            "online.damaged",
+            "The file of the online store is damaged.",
+            place=str(place),
+            found=found,
+            fix="Make the store again from the datasets: andon feature rebuild",
+        )
+    return InputError(
+        "online.unreadable",
+        "The online store cannot be used.",
+        place=str(place),
+        found=found,
+        fix="See that the servers' user may write this folder, and that no other program holds its lock.",
+    )

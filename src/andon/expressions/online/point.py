@@ -1,0 +1,102 @@
+"""Answers one question at a time from the online store, with the same bits as the plan evaluated for a whole frame."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from andon.expressions.joins import Join, Rows, read_join
+from andon.expressions.online.block import Block, check
+from andon.expressions.online.group import Group
+from andon.expressions.online.store import Data, Snapshot
+from andon.expressions.plan import FeaturePlan, hidden, without_joins
+from andon.expressions.row import Value, checked, compile_row
+from andon.expressions.tree import joins_of
+from andon.kernel.errors import IntegrityError
+
+_REMEMBERED: Final = 100_000
+_NOTHING: Final = b"\0"
+
+
+class Point:
+    """A feature plan, compiled to answer questions about single rows.
+
+    Args:
+        plan: What to compute, with everything learned that has to be.
+
+    Raises:
+        InputError: The plan is not fitted.
+    """
+
+    def __init__(self, plan: FeaturePlan) -> None:
+        self._plan = plan
+        self._needs = plan.needs
+        names = hidden(plan.joins)
+        self._row = compile_row({name: without_joins(node, names) for name, node in plan.features}, _column)
+        shared: dict[Rows, dict[str, Join]] = {}
+        for node, name in names.items():
+            join = read_join(node, plan.spine)
+            shared.setdefault(join.rows, {})[name] = join
+        self.groups = tuple(Group(rows, joins) for rows, joins in shared.items())
+        self._used_by = [
+            ", ".join(
+                name
+                for name, node in plan.features
+                if any(read_join(j, plan.spine).rows == rows for j in joins_of(node))
+            )
+            for rows in shared
+        ]
+        self._sound = Checked()
+
+    def features(self, values: Mapping[str, object], asked_ns: int, snapshot: Snapshot) -> dict[str, Value]:
+        """The features of one row, from what was known before it asks.
+
+        Args:
+            values: The spine's columns that the plan needs, but for when it asks; times in nanoseconds.
+            asked_ns: When it asks, in nanoseconds since 1970.
+            snapshot: The store, which holds the plan's groups.
+
+        Returns:
+            Feature by name, in the plan's order.
+
+        Raises:
+            InputError: A value is missing or of another type, or a sum does not fit into 64 bits.
+            IntegrityError: What is kept for the question is damaged.
+        """
+        row = checked(self._needs, {**values, self._plan.asked: asked_ns})
+        keys = [group.key(row, asked_ns) for group in self.groups]
+        kept = snapshot.get([key or _NOTHING for key in keys])
+        for group, place, key, data in zip(self.groups, self._used_by, keys, kept, strict=True):
+            group.answer(self._sound.block(key, data, place) if data is not None and key else None, asked_ns, row)
+        return dict(zip(self._row.names, self._row.call(row), strict=True))
+
+
+class Checked:
+    """Blocks whose every bit was seen to be as it was written, each once for each time it is written."""
+
+    def __init__(self) -> None:
+        self._seen: dict[bytes, bytes] = {}
+
+    def block(self, key: bytes, data: Data, place: str) -> Block:
+        """The block of these bytes.
+
+        Args:
+            key: What they are kept under.
+            data: As they are kept.
+            place: What a refusal names.
+
+        Raises:
+            IntegrityError: They are not what was written.
+        """
+        told = bytes(data[:8])
+        if self._seen.get(key) != told:
+            try:
+                check(data)
+            except IntegrityError as error:
+                raise IntegrityError(error.code, error.message, place=place, found=error.found, fix=error.fix) from None
+            if len(self._seen) >= _REMEMBERED:
+                self._seen.clear()
+            self._seen[key] = told
+        return Block(data)
+
+
+def _column(contract: str, column: str) -> str:  # noqa: ARG001  # names of joins begin with _, of columns never
+    return column

@@ -1,0 +1,215 @@
+"""Keeps the online store at what is published: new rows change the blocks they stand in, and nothing else does."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+from typing import Final, Protocol, cast
+
+import polars as pl
+
+from andon.contracts.dataset import contract_from_json
+from andon.expressions.online.point import Point
+from andon.expressions.online.spine import SpineBlocks
+from andon.expressions.online.store import OnlineStore, Snapshot
+from andon.expressions.plan import FeaturePlan, plan_from_json
+from andon.kernel.canonical import Json, dumps, loads
+from andon.kernel.digest import Digest
+from andon.kernel.errors import AndonError, ConflictError, InputError, IntegrityError
+from andon.line.serve.ports import Tables
+from andon.line.serve.state import OpenState, ServedDataset, ServedObject, ServingState
+
+HELD: Final = b"\0held"
+_TRIES: Final = 20
+
+ReadState = Callable[[], bytes]
+"""The signed file of what is published, as it is now; empty where nothing is."""
+
+
+class Part(Protocol):
+    """Blocks that are made of the rows of one contract."""
+
+    digest: Digest
+    prefix: bytes
+    contract: str
+
+    def touched(self, table: pl.LazyFrame) -> pl.DataFrame:
+        """The blocks that these rows stand in."""
+        ...
+
+    def pack(self, table: pl.LazyFrame, only: pl.DataFrame | None = None) -> Iterator[tuple[bytes, bytes]]:
+        """These blocks of all rows, or all blocks, with the bytes they are kept under."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a store holds.
+
+    Attributes:
+        state: The signed serving state that it was made from; empty in a new store.
+        parts: For each part the dataset that its blocks were made from.
+        plans: The feature plans whose parts are kept.
+    """
+
+    state: bytes = b""
+    parts: Mapping[Digest, Digest] = field(default_factory=dict)
+    plans: tuple[FeaturePlan, ...] = ()
+
+    def to_bytes(self) -> bytes:
+        """As it lies in the store; `held_in` reads it."""
+        plans: list[Json] = [plan.to_json() for plan in self.plans]
+        return dumps({"state": self.state.decode(), "parts": dict(self.parts), "plans": plans})
+
+
+def held_in(snapshot: Snapshot) -> Held:
+    """What a store says that it holds.
+
+    Raises:
+        IntegrityError: It is damaged.
+    """
+    position = snapshot.position
+    if not position:
+        return Held()
+    data = bytes(snapshot.get([HELD])[0] or b"")
+    if sha256(data).digest() != position:
+        raise IntegrityError(
+            "online.damaged",
+            "What the online store says that it holds is not what was written.",
+            found=f"{len(data)} bytes with another checksum",
+            fix="Make the store again from the datasets: andon feature rebuild",
+        )
+    said = cast("Mapping[str, object]", loads(data))
+    plans = cast("Sequence[Mapping[str, Json]]", said["plans"])
+    parts = cast("Mapping[Digest, Digest]", said["parts"])
+    return Held(str(said["state"]).encode(), parts, tuple(plan_from_json(plan) for plan in plans))
+
+
+def parts_of(plan: FeaturePlan, state: ServingState) -> list[Part]:
+    """The parts that a plan needs of the online store: those of its joins, and the rows that questions are about."""
+    parts: list[Part] = list(Point(plan).groups)
+    spine = state.of(plan.spine)
+    return parts if spine is None else [*parts, SpineBlocks(contract_from_json(spine.contract))]
+
+
+class Feeder:
+    """Moves an online store to what is published.
+
+    Several processes may feed one store: whoever comes second waits, and finds nothing left to do.
+
+    Args:
+        store: The store.
+        tables: Reads the published datasets.
+        read_state: Reads the signed file of what is published.
+        open_state: Checks its signature.
+    """
+
+    def __init__(self, store: OnlineStore, tables: Tables, read_state: ReadState, open_state: OpenState) -> None:
+        self._store = store
+        self._tables = tables
+        self._read_state = read_state
+        self._open_state = open_state
+
+    def feed(self, plan: FeaturePlan) -> None:
+        """Bring the store to what is published now, with all that this plan needs.
+
+        Raises:
+            InputError: A part of the plan cannot be made of the rows; the others are kept up all the same.
+            AndonError: The store or a dataset cannot be used; the store stays as it was.
+        """
+        failed: dict[Digest, AndonError] = {}
+        for _ in range(_TRIES):
+            try:
+                mine = self._step(plan, failed)
+            except _PartError as error:
+                failed[error.part] = error.reason
+            except ConflictError as error:
+                if error.code != "online.moved":
+                    raise
+            else:
+                for digest in mine & failed.keys():
+                    raise failed[digest]
+                return
+        raise ConflictError(
+            "online.busy", "The online store is written by others all the time.", fix="Ask again in a moment."
+        )
+
+    def _step(self, plan: FeaturePlan, failed: Mapping[Digest, AndonError]) -> set[Digest]:
+        """Move the store once; returns the parts of the plan."""
+        signed = self._read_state()
+        state = self._open_state(signed) if signed else ServingState()
+        with self._store.look() as snapshot:
+            before, held = snapshot.position, held_in(snapshot)
+        plans = tuple(dict.fromkeys((*held.plans, plan)))
+        parts = {part.digest: part for each in plans for part in parts_of(each, state)}
+        mine = {part.digest for part in parts_of(plan, state)}
+        made = {
+            digest: one.dataset
+            for digest, part in parts.items()
+            if digest not in failed and (one := state.of(part.contract)) is not None
+        }
+        after = Held(signed, made, plans).to_bytes()
+        if sha256(after).digest() != before:
+            changes = self._changes(held, state, [parts[digest] for digest in made])
+            self._store.move(before, sha256(after).digest(), _with_last(changes, (HELD, after)))
+        return mine
+
+    def _changes(self, held: Held, state: ServingState, parts: Sequence[Part]) -> Iterator[tuple[bytes, bytes | None]]:
+        """What is to be written so that these parts are made from this state."""
+        old = self._opened(held.state)
+        for part in parts:
+            now = state.of(part.contract)
+            then = old.of(part.contract) if part.digest in held.parts else None
+            if now is None or (then is not None and then.objects == now.objects):
+                continue
+            try:
+                yield from self._part_changes(part, then, now)
+            except (AndonError, pl.exceptions.PolarsError) as error:
+                raise _PartError(part.digest, error) from error
+
+    def _part_changes(
+        self, part: Part, then: ServedDataset | None, now: ServedDataset
+    ) -> Iterator[tuple[bytes, bytes | None]]:
+        table = self._table(now)
+        if then is not None and set(then.objects) <= set(now.objects):
+            new = tuple(one for one in now.objects if one not in set(then.objects))
+            yield from part.pack(table, part.touched(self._table(now, new)))
+            return
+        gone = set(self._store.keys(part.prefix))
+        for key, block in part.pack(table):
+            gone.discard(key)
+            yield key, block
+        for key in gone:
+            yield key, None
+
+    def _table(self, dataset: ServedDataset, objects: tuple[ServedObject, ...] | None = None) -> pl.LazyFrame:
+        one = dataset if objects is None else replace(dataset, objects=objects)
+        return self._tables.read(ServingState((one,)))[dataset.name]
+
+    def _opened(self, signed: bytes) -> ServingState:
+        """The state that the store was made from; none where nobody of this factory signed it."""
+        try:
+            return self._open_state(signed) if signed else ServingState()
+        except AndonError:
+            return ServingState()
+
+
+class _PartError(Exception):
+    """A part cannot be made of the rows that are published."""
+
+    def __init__(self, part: Digest, error: Exception) -> None:
+        super().__init__(part)
+        self.part = part
+        self.reason = (
+            error
+            if isinstance(error, AndonError)
+            else InputError(
+                "online.rows", "The published rows cannot be read as the features need them.", found=str(error)
+            )
+        )
+
+
+def _with_last(
+    changes: Iterator[tuple[bytes, bytes | None]], last: tuple[bytes, bytes]
+) -> Iterator[tuple[bytes, bytes | None]]:
+    yield from changes
+    yield last
