@@ -58,7 +58,7 @@ def test_a_flipped_bit_is_refused_and_the_features_are_named(history, seed, wher
 @given(st.binary(max_size=200))
 def test_what_is_no_block_is_refused(data):
     with pytest.raises(IntegrityError):
-        check(data)
+        check(data, "x")
 
 
 @given(

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import Final
 
 import lmdb
@@ -54,27 +55,36 @@ class LmdbOnline:
     A key holds at most 511 bytes. What `get` gives is the file itself, not a copy.
 
     Args:
-        folder: Where the file lies; made where it is missing.
+        folder: Where the file lies; made at the first use where it is missing.
         largest_bytes: How large the file may become.
-
-    Raises:
-        AndonError: The folder cannot be used, or the file in it is damaged.
     """
 
     def __init__(self, folder: Path, largest_bytes: int = LARGEST_BYTES) -> None:
         self._place = folder
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._file = lmdb.open(
-                str(folder), map_size=largest_bytes, mode=0o640, max_readers=_READERS, readahead=False, max_dbs=0
-            )
-            self._file.reader_check()  # a reader that was killed would keep old pages from being used again
-        except (lmdb.Error, OSError) as error:
-            raise _refused(error, folder) from error
+        self._largest = largest_bytes
+        self._file: lmdb.Environment | None = None
+        self._opening = Lock()
+
+    def _opened(self) -> lmdb.Environment:
+        """The file, opened at the first use; what cannot be opened now is tried again the next time."""
+        if self._file is not None:
+            return self._file
+        with self._opening:
+            if self._file is None:
+                try:
+                    self._place.mkdir(parents=True, exist_ok=True)
+                    found = lmdb.open(
+                        str(self._place), map_size=self._largest, mode=0o640, max_readers=_READERS, readahead=False
+                    )
+                    found.reader_check()  # a reader that was killed would keep old pages from being used again
+                except (lmdb.Error, OSError) as error:
+                    raise _refused(error, self._place) from error
+                self._file = found
+            return self._file
 
     def look(self) -> AbstractContextManager[Snapshot]:
         """The store as it is now."""
-        return _Look(self._file, self._place)
+        return _Look(self._opened(), self._place)
 
     def move(self, before: bytes, after: bytes, changes: Iterable[tuple[bytes, bytes | None]]) -> None:
         """Write these blocks and the new position in one transaction."""
@@ -95,22 +105,28 @@ class LmdbOnline:
 
     def keys(self, prefix: bytes) -> Iterator[bytes]:
         """The keys that begin so, in their order."""
-        with self._file.begin() as transaction, transaction.cursor() as cursor:
-            found = cursor.set_range(prefix)
-            while found and cursor.key().startswith(prefix):
-                yield cursor.key()
-                found = cursor.next()
+        try:
+            with self._opened().begin() as transaction, transaction.cursor() as cursor:
+                found = cursor.set_range(prefix)
+                while found and cursor.key().startswith(prefix):
+                    if cursor.key() != _POSITION:
+                        yield cursor.key()
+                    found = cursor.next()
+        except lmdb.Error as error:
+            raise _refused(error, self._place) from error
 
     def close(self) -> None:
-        """Let go of the file."""
-        self._file.close()
+        """Let go of the file; the next use opens it again."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
 
     @contextmanager
     def _writing(self) -> Iterator[lmdb.Transaction]:
+        file = self._opened()
         try:
-            with self._file.begin(write=True) as transaction:
+            with file.begin(write=True) as transaction:
                 yield transaction
-            self._file.sync()
         except (lmdb.Error, OSError) as error:
             raise _refused(error, self._place) from error
 

@@ -4,10 +4,10 @@ from typing import Annotated
 
 import typer
 
-from andon.cli.options import HERE, AsJson, Folder
+from andon.cli.options import HERE, AsJson, Folder, Target
 from andon.cli.output import EXIT_FAILED, Output, reported
 
-app = typer.Typer(help="Features: list, show, explain, audit.", no_args_is_help=True)
+app = typer.Typer(help="Features: list, show, explain, audit, rebuild.", no_args_is_help=True)
 
 
 @app.command("list")
@@ -85,3 +85,16 @@ def audit(
         output.result(to_json(found))
         if not found.is_clean:
             raise SystemExit(EXIT_FAILED)
+
+
+@app.command("rebuild")
+def rebuild(target: Target = "local", folder: Folder = HERE, as_json: AsJson = False) -> None:
+    """Make the online store of a target anew from the datasets, and say how much of it was not as they have it."""
+    output = Output(as_json)
+    with reported(output):
+        from andon.wiring.calls.rebuilding import rebuild_store
+
+        found = rebuild_store(folder, target, output.say)
+        for line in found.lines:
+            output.say(line)
+        output.result(found.to_json())

@@ -18,6 +18,8 @@ _STATUS: Final = {
     "http.method": 405,
     "http.too-large": 413,
     "serve.no-features": 503,
+    "online.full": 503,
+    "online.unreadable": 503,
     "package.bad-answer": 503,
 }
 

@@ -118,8 +118,12 @@ def pack(sections: Sequence[Section], wide: NDArray[np.bool_], texts: Texts) -> 
         yield zlib.crc32(body).to_bytes(8, ORDER) + body
 
 
-def check(data: bytes | memoryview) -> None:
+def check(data: bytes | memoryview, place: str) -> None:
     """Refuse a block of which a bit is not as it was written.
+
+    Args:
+        data: The block.
+        place: What it is read for.
 
     Raises:
         IntegrityError: It is damaged.
@@ -128,7 +132,8 @@ def check(data: bytes | memoryview) -> None:
     if len(view) < 16 or zlib.crc32(view[8:]) != int.from_bytes(view[:8], ORDER):
         raise IntegrityError(
             "online.damaged",
-            "What the online store holds for a key is not what was written.",
+            f"What the online store holds for {place} is not what was written.",
+            place=place,
             found=f"{len(view)} bytes with another checksum",
             fix="Make the store again from the datasets: andon feature rebuild",
         )

@@ -10,7 +10,6 @@ from andon.expressions.online.store import Data, Snapshot
 from andon.expressions.plan import FeaturePlan, hidden, without_joins
 from andon.expressions.row import Value, checked, compile_row
 from andon.expressions.tree import joins_of
-from andon.kernel.errors import IntegrityError
 
 _REMEMBERED: Final = 100_000
 _NOTHING: Final = b"\0"
@@ -88,10 +87,7 @@ class Checked:
         """
         told = bytes(data[:8])
         if self._seen.get(key) != told:
-            try:
-                check(data)
-            except IntegrityError as error:
-                raise IntegrityError(error.code, error.message, place=place, found=error.found, fix=error.fix) from None
+            check(data, place)
             if len(self._seen) >= _REMEMBERED:
                 self._seen.clear()
             self._seen[key] = told

@@ -1,5 +1,6 @@
 """Keeps the online store at what is published: new rows change the blocks they stand in, and nothing else does."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
@@ -91,6 +92,23 @@ def parts_of(plan: FeaturePlan, state: ServingState) -> list[Part]:
     return parts if spine is None else [*parts, SpineBlocks(contract_from_json(spine.contract))]
 
 
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """A store that was made anew.
+
+    Attributes:
+        parts: How many parts it has.
+        blocks: How many blocks they have.
+        differing: How many of these were not in the store, or had another bit.
+        removed: How many blocks were there that should not be.
+    """
+
+    parts: int
+    blocks: int
+    differing: int
+    removed: int
+
+
 class Feeder:
     """Moves an online store to what is published.
 
@@ -133,6 +151,29 @@ class Feeder:
             "online.busy", "The online store is written by others all the time.", fix="Ask again in a moment."
         )
 
+    def rebuild(self, plans: Sequence[FeaturePlan], tell: Callable[[str], None]) -> Rebuilt:
+        """Make all that these plans need anew from the published rows, and let go of everything else.
+
+        Args:
+            plans: The plans that are served.
+            tell: Takes a line for people after each part.
+
+        Raises:
+            ConflictError: The store is written by others meanwhile; it stays as it was.
+            AndonError: The store or a dataset cannot be used, or a part cannot be made; the store stays as it was.
+        """
+        signed = self._read_state()
+        state = self._open_state(signed) if signed else ServingState()
+        with self._store.look() as snapshot:
+            before = snapshot.position
+        parts = {part.digest: part for each in plans for part in parts_of(each, state)}
+        served = {digest: one.dataset for digest, part in parts.items() if (one := state.of(part.contract)) is not None}
+        after = Held(signed, served, tuple(dict.fromkeys(plans))).to_bytes()
+        rebuilding = _Rebuilding(self._store, lambda part: self._table(_served(state, part.contract)), tell)
+        changes = _with_last(rebuilding.changes([parts[digest] for digest in served]), (HELD, after))
+        self._store.move(before, sha256(after).digest(), changes)
+        return Rebuilt(len(served), rebuilding.blocks, rebuilding.differing, rebuilding.removed)
+
     def _step(self, plan: FeaturePlan, failed: Mapping[Digest, AndonError]) -> set[Digest]:
         """Move the store once; returns the parts of the plan."""
         signed = self._read_state()
@@ -159,7 +200,7 @@ class Feeder:
         for part in parts:
             now = state.of(part.contract)
             then = old.of(part.contract) if part.digest in held.parts else None
-            if now is None or (then is not None and then.objects == now.objects):
+            if now is None or (then is not None and Counter(then.objects) == Counter(now.objects)):
                 continue
             try:
                 yield from self._part_changes(part, then, now)
@@ -170,9 +211,9 @@ class Feeder:
         self, part: Part, then: ServedDataset | None, now: ServedDataset
     ) -> Iterator[tuple[bytes, bytes | None]]:
         table = self._table(now)
-        if then is not None and set(then.objects) <= set(now.objects):
-            new = tuple(one for one in now.objects if one not in set(then.objects))
-            yield from part.pack(table, part.touched(self._table(now, new)))
+        if then is not None and Counter(then.objects) <= Counter(now.objects):
+            new = Counter(now.objects) - Counter(then.objects)
+            yield from part.pack(table, part.touched(self._table(now, tuple(new.elements()))))
             return
         gone = set(self._store.keys(part.prefix))
         for key, block in part.pack(table):
@@ -191,6 +232,38 @@ class Feeder:
             return self._open_state(signed) if signed else ServingState()
         except AndonError:
             return ServingState()
+
+
+class _Rebuilding:
+    """Blocks made anew, of which only those are written that are not there already, bit for bit."""
+
+    def __init__(self, store: OnlineStore, table: Callable[[Part], pl.LazyFrame], tell: Callable[[str], None]) -> None:
+        self._store = store
+        self._table = table
+        self._tell = tell
+        self.blocks = self.differing = self.removed = 0
+
+    def changes(self, parts: Sequence[Part]) -> Iterator[tuple[bytes, bytes | None]]:
+        """What is to be written."""
+        gone = set(self._store.keys(b"")) - {HELD}
+        with self._store.look() as snapshot:
+            for number, part in enumerate(parts, 1):
+                blocks, differing = self.blocks, self.differing
+                for key, block in part.pack(self._table(part)):
+                    self.blocks += 1
+                    gone.discard(key)
+                    if snapshot.get([key])[0] != block:
+                        self.differing += 1
+                        yield key, block
+                done = f"{self.blocks - blocks} blocks of {part.contract}, {self.differing - differing} differed"
+                self._tell(f"{number} of {len(parts)}: {done}")
+        for key in gone:
+            self.removed += 1
+            yield key, None
+
+
+def _served(state: ServingState, contract: str) -> ServedDataset:
+    return next(one for one in state.datasets if one.name == contract)
 
 
 class _PartError(Exception):
