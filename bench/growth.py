@@ -2,23 +2,28 @@
 
 import json
 import resource
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import polars as pl
-from andon.expressions.point import Point
 from measured import Result, against, tell
 
 from andon import Contract, category, event_time, integer
+from andon.adapters.lmdb import LmdbOnline
 from andon.expressions.evaluate import evaluate
+from andon.expressions.online.point import Point
 from andon.expressions.plan import FeaturePlan
 
 MILLIONS = (1, 10)
 YEAR_NS, DAY_NS = 365 * 86_400 * 10**9, 86_400 * 10**9
-A_KEY, A_QUESTION = 1000, 10
-"""Events for each key, and events for each question."""
+A_KEY, A_QUESTION, NEW = 1000, 10, 10_000
+"""Events for each key, events for each question, and events that are published afterwards."""
 MOMENT = pl.Datetime("ns", "UTC")
 
 
@@ -54,57 +59,112 @@ def plan() -> FeaturePlan:
     return FeaturePlan("Ask", "asked", tuple((name, each.node) for name, each in features.items()))
 
 
-def tables(events: int) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Questions and events of a year, one event in twenty known up to two days late."""
-    random = np.random.default_rng(3)
-    happened = random.integers(0, YEAR_NS, events)
-    late = np.where(random.random(events) < 0.05, random.integers(0, 2 * DAY_NS, events), 60 * 10**9)
-    users = events // A_KEY
-    frame = pl.DataFrame(
+def events(count: int, random: np.random.Generator, first: int, users: int) -> pl.DataFrame:
+    """Events of a year, one in twenty known up to two days late."""
+    happened = random.integers(0, YEAR_NS, count)
+    late = np.where(random.random(count) < 0.05, random.integers(0, 2 * DAY_NS, count), 60 * 10**9)
+    return pl.DataFrame(
         {
-            "event": np.arange(events),
+            "event": np.arange(first, first + count),
             "happened": happened,
-            "user": random.integers(0, users, events),
-            "amount": random.integers(-1000, 1000, events),
-            "kind": pl.Series(random.integers(0, 12, events)).cast(pl.String),
+            "user": random.integers(0, users, count),
+            "amount": random.integers(-1000, 1000, count),
+            "kind": pl.Series(random.integers(0, 12, count)).cast(pl.String),
             "_known_at": happened + late,
-            "_row": np.arange(events),
         }
-    ).with_columns(pl.col("happened", "_known_at").cast(MOMENT), _object=pl.lit("sha256:a"))
-    asks = events // A_QUESTION
-    spine = pl.DataFrame({"asked": random.integers(0, YEAR_NS, asks), "user": random.integers(0, users, asks)})
-    return spine.with_columns(pl.col("asked").cast(MOMENT)), frame
+    ).with_columns(pl.col("happened", "_known_at").cast(MOMENT))
 
 
-def grown(events: int) -> dict[str, float]:
+def published(folder: Path, millions: int) -> pl.LazyFrame:
+    """So many events as they lie in the store: a Parquet file for each million."""
+    random = np.random.default_rng(3)
+    users = millions * 1_000_000 // A_KEY
+    for number in range(millions):
+        frame = events(1_000_000, random, number * 1_000_000, users)
+        frame.write_parquet(folder / f"{number:03d}.parquet")
+    return scanned(sorted(folder.glob("*.parquet")))
+
+
+def scanned(paths: list[Path]) -> pl.LazyFrame:
+    """Objects as a dataset has them."""
+    return pl.concat(
+        pl.scan_parquet(path, row_index_name="_row").with_columns(
+            pl.col("_row").cast(pl.Int64), pl.lit(f"sha256:{path.stem}").alias("_object")
+        )
+        for path in paths
+    )
+
+
+def grown(millions: int) -> dict[str, float]:
     """What it took with so many events, in a process of its own."""
-    spine, frame = tables(events)
+    random = np.random.default_rng(5)
+    folder = Path(tempfile.mkdtemp())
+    try:
+        table = published(folder, millions)
+        users, count = millions * 1_000_000 // A_KEY, millions * 1_000_000 // A_QUESTION
+        spine = pl.DataFrame({"asked": random.integers(0, YEAR_NS, count), "user": random.integers(0, users, count)})
+        spine = spine.with_columns(pl.col("asked").cast(MOMENT))
+        found = training(spine, table) | fed(folder, table, users, random)
+        return found | asked(folder, spine.head(5000))
+    finally:
+        shutil.rmtree(folder)
+
+
+def training(spine: pl.DataFrame, table: pl.LazyFrame) -> dict[str, float]:
+    """A training set with a question for ten events."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     begun = time.perf_counter()
-    evaluate(plan(), spine, {"Event": frame.lazy()})
+    evaluate(plan(), spine, {"Event": table})
+    taken = time.perf_counter() - begun
+    return {"training_s": taken, "training_gib": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 2**20}
+
+
+def fed(folder: Path, table: pl.LazyFrame, users: int, random: np.random.Generator) -> dict[str, float]:
+    """The online store made of all rows, then of a publication of ten thousand new ones."""
+    point, store = Point(plan()), LmdbOnline(folder / "online")
+    begun = time.perf_counter()
+    store.move(b"", b"1", (block for group in point.groups for block in group.pack(table)))
     made = time.perf_counter()
-    of_training = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    point = Point(plan(), {"Event": frame.lazy()})
-    ready = time.perf_counter()
-    questions = spine.head(5000).with_columns(pl.col("asked").to_physical()).to_dicts()
+    path = folder / "new.parquet"
+    new = events(NEW, random, 10**9, users)
+    newest = pl.col("happened").to_physical() // 60 + YEAR_NS - YEAR_NS // 60  # of the last six days
+    new.with_columns(
+        newest.cast(MOMENT).alias("happened"), (newest + 60 * 10**9).cast(MOMENT).alias("_known_at")
+    ).write_parquet(path)
+    whole = scanned(sorted(folder.glob("*.parquet")))
+    written = []
+
+    def changes() -> Iterator[tuple[bytes, bytes]]:
+        for group in point.groups:
+            for key, block in group.pack(whole, group.touched(scanned([path]))):
+                written.append(len(block))
+                yield key, block
+
+    again = time.perf_counter()
+    store.move(b"1", b"2", changes())
+    updated = time.perf_counter() - again
+    store.close()
+    size = (folder / "online" / "data.mdb").stat().st_blocks * 512
+    return {"store_s": made - begun, "store_gib": size / 2**30, "update_s": updated, "blocks": len(written)}
+
+
+def asked(folder: Path, spine: pl.DataFrame) -> dict[str, float]:
+    """Questions one by one, of keys that were not asked before."""
+    point, store = Point(plan()), LmdbOnline(folder / "online")
     took = []
-    for each in questions:
+    for each in spine.with_columns(pl.col("asked").to_physical()).to_dicts():
         start = time.perf_counter_ns()
-        point.features({"user": each["user"]}, each["asked"])
+        with store.look() as snapshot:
+            point.features({"user": each["user"]}, each["asked"], snapshot)
         took.append(time.perf_counter_ns() - start)
-    return {
-        "training_s": made - begun,
-        "training_gib": of_training / 2**20,
-        "ready_s": ready - made,
-        "question_us": sorted(took)[len(took) // 2] / 1000,
-    }
+    return {"question_us": sorted(took)[len(took) // 2] / 1000}
 
 
 def main() -> None:
     """Each size in a process of its own, so that memory is told apart."""
     found = {}
-    for millions in MILLIONS:
-        command = [sys.executable, __file__, str(millions)]
+    for millions in MILLIONS if len(sys.argv) < 2 else (MILLIONS[0], int(sys.argv[1])):
+        command = [sys.executable, __file__, "of", str(millions)]
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
         found[millions] = json.loads(done.stdout.splitlines()[-1])
     least = found[MILLIONS[0]]["training_s"] / MILLIONS[0]
@@ -119,13 +179,15 @@ def result(millions: int, one: dict[str, float], linear_s: float) -> Result:
         one["training_s"],
         linear_s,
         "The first size, times how many times as many events.",
-        note=f"{one['training_gib']:.1f} GiB beyond the data. Ready for single questions in {one['ready_s']:.1f} s, "
-        f"then {one['question_us']:.0f} us each (median, of keys that were not asked before).",
+        note=f"{one['training_gib']:.1f} GiB. Online store made of the datasets in {one['store_s']:.1f} s "
+        f"({one['store_gib']:.1f} GiB on disk); then {NEW:,} new events in {one['update_s']:.1f} s "
+        f"({one['blocks']:,} blocks); then a question takes {one['question_us']:.0f} us (median, of keys that were "
+        f"not asked before).",
     )
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        print(json.dumps(grown(int(sys.argv[1]) * 1_000_000)))
+    if len(sys.argv) > 2:
+        print(json.dumps(grown(int(sys.argv[2]))))
     else:
         main()

@@ -10,9 +10,10 @@ from pathlib import Path
 
 from andon.kernel.errors import AndonError
 from andon.wiring.calls.auditing import verify_factory
-from andon.wiring.served import BundledReleases, ServerSettings, Worker, serve_folders
+from andon.wiring.served import BundledReleases, ServerSettings, serve_folders
 from andon.wiring.settings import load_settings
 from andon.wiring.targets import server_settings
+from andon.wiring.worker import Worker
 from tests.factories.place import Place, found_parcels
 
 
@@ -110,7 +111,7 @@ class Whole:
         """The release that a worker which starts now answers with; else what is wrong, in its words."""
         try:
             worker = Worker(self.settings, "w9")
-            worker.step()
+            worker.settle(30)
         except AndonError as error:
             return f"{error.code}: {error}"
         follower = worker.routes["late"].follower

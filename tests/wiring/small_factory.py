@@ -9,10 +9,10 @@ import numpy as np
 
 from andon.kernel.clock import SystemClock
 from andon.wiring.calls.runs import LineResult, run_line
-from andon.wiring.served import Worker
 from andon.wiring.settings import load_settings, write_settings
 from andon.wiring.targets import server_settings
 from andon.wiring.trust import found_trust
+from andon.wiring.worker import Worker
 
 START_NS = 1_700_000_000_000_000_000
 HOUR_NS = 3_600_000_000_000
@@ -154,7 +154,7 @@ def answer(small: SmallFactory) -> None:
     """Have a worker answer some questions, with one batch closed and two predictions in the open journal."""
     settings = load_settings(small.folder)
     worker = Worker(server_settings(settings, "local"), "w1")
-    worker.step()
+    worker.settle(30)
     route = worker.routes["late"]
     serving = route.follower.peek()
     for number in range(200, 240):

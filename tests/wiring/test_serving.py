@@ -18,8 +18,9 @@ import pytest
 from andon.kernel.errors import AndonError, RefusedError, UsageError
 from andon.line.serve.folder import ServeFolder
 from andon.line.serve.records import batches_in, gaps_of, read_batch
-from andon.wiring.served import BundledReleases, ServerSettings, Worker, bundle_path
+from andon.wiring.served import BundledReleases, ServerSettings, bundle_path
 from andon.wiring.serving import flip_back, promote_release, start, status, stop
+from andon.wiring.worker import Worker
 from tests.wiring.serving_world import ask, new_factory, wait_for
 
 ROW = {"inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP64", "data": [100, 3.5]}]}

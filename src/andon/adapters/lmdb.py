@@ -1,5 +1,6 @@
 """The online store of one machine: an LMDB file that many processes read at once while one writes."""
 
+import fcntl
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -123,10 +124,21 @@ class LmdbOnline:
 
     @contextmanager
     def _writing(self) -> Iterator[lmdb.Transaction]:
+        """The right to write, which only one has; LMDB's own would be waited for without end."""
         file = self._opened()
         try:
-            with file.begin(write=True) as transaction:
-                yield transaction
+            with (self._place / "writing").open("ab") as lock:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError as error:
+                    raise ConflictError(
+                        "online.busy",
+                        "Somebody else is writing to the online store.",
+                        place=str(self._place),
+                        fix="Ask again when that is done; what was there before is served meanwhile.",
+                    ) from error
+                with file.begin(write=True) as transaction:
+                    yield transaction
         except (lmdb.Error, OSError) as error:
             raise _refused(error, self._place) from error
 

@@ -127,6 +127,23 @@ class Feeder:
         self._read_state = read_state
         self._open_state = open_state
 
+    def published(self) -> bytes:
+        """The signed file of what is published, as it is now."""
+        return self._read_state()
+
+    def is_fed(self, plan: FeaturePlan) -> bool:
+        """Whether the store is at what is published, with all that this plan needs.
+
+        Raises:
+            AndonError: The store cannot be read.
+        """
+        signed = self._read_state()
+        with self._store.look() as snapshot:
+            held = held_in(snapshot)
+        if not signed or held.state != signed:
+            return False
+        return all(part.digest in held.parts for part in parts_of(plan, self._open_state(signed)))
+
     def feed(self, plan: FeaturePlan) -> None:
         """Bring the store to what is published now, with all that this plan needs.
 

@@ -18,6 +18,7 @@ from andon.line.serve.routing import Ack, OpenTable, read_tables, write_ack
 from andon.line.serve.state import OpenState, ServingState, read_state
 
 RETRY_NS: Final = 2 * SECOND_NS
+PENDING_NS: Final = SECOND_NS // 10
 
 Prepare = Callable[[LoadedRelease, ServingState], Serving]
 """Prepares a release's features on a serving state; what cannot be prepared is said in `Serving.problem`."""
@@ -80,7 +81,8 @@ class Follower:
         self._tables: dict[int, Generation] = {}
         self._state = ServingState()
         self._loaded: dict[Digest, LoadedRelease] = {}
-        self._prepared: dict[tuple[Digest, Digest], Serving] = {}
+        self._prepared: dict[Digest, Serving] = {}
+        self._prepared_on: dict[Digest, Digest] = {}
         self._failures: dict[Digest, str] = {}
         self._revoked: frozenset[Digest] = frozenset()
         self._signature: object = None
@@ -115,6 +117,11 @@ class Follower:
             return view.answers[at.packed()]
         return self._serving
 
+    @property
+    def is_pending(self) -> bool:
+        """Whether features of a release are being brought to what is published."""
+        return any(one.is_pending for one in dict(self._prepared).values())
+
     def problems(self) -> tuple[str, ...]:
         """What is wrong in this worker, in words; nothing when all is well."""
         at, view = self._cell.position, self._view
@@ -131,7 +138,6 @@ class Follower:
         has_failed = bool(self._failures or self._view.problems)
         if signature == self._signature and not (has_failed and self._now_ns() >= self._retry_ns):
             return False
-        self._retry_ns = self._now_ns() + RETRY_NS
         problems = self._read()
         self._revoked = frozenset(self._sources.revoked())
         wanted = {slot.release for table in self._tables.values() for slot in table.slots}
@@ -139,6 +145,7 @@ class Follower:
         view = self._view_of(problems)
         self._view = view
         self._signature = signature
+        self._retry_ns = self._now_ns() + (PENDING_NS if self.is_pending else RETRY_NS)
         self._acknowledge()
         return True
 
@@ -183,12 +190,15 @@ class Follower:
             except (AndonError, OSError) as error:
                 self._failures[release] = f"{release}: {error}"
         self._loaded = {release: one for release, one in self._loaded.items() if release in wanted}
-        state = self._state.digest
+        self._prepared = {release: one for release, one in self._prepared.items() if release in self._loaded}
         for release, loaded in self._loaded.items():
-            cached = self._prepared.get((release, state))
-            if cached is None or cached.problem:
-                self._prepared[release, state] = self._sources.prepare(loaded, self._state)
-        self._prepared = {key: one for key, one in self._prepared.items() if key[0] in wanted and key[1] == state}
+            before, state = self._prepared.get(release), self._state.digest
+            if before is None or before.problem or self._prepared_on[release] != state:
+                now = self._sources.prepare(loaded, self._state)
+                # What cannot be brought up to date answers from what it was prepared on, and says so.
+                is_worse = before is not None and before.features is not None and now.features is None
+                kept = replace(before, problem=now.problem, is_pending=now.is_pending) if before and is_worse else now
+                self._prepared[release], self._prepared_on[release] = kept, state
 
     def _view_of(self, problems: list[str]) -> View:
         answers: dict[int, Serving | None] = {}
@@ -197,7 +207,7 @@ class Follower:
                 if table.allows(place):
                     instead = self._safer(table) if slot.release in self._revoked else place
                     packed = Position(table.sequence, instead).packed()
-                    found = self._prepared.get((table.slots[instead].release, self._state.digest))
+                    found = self._prepared.get(table.slots[instead].release)
                     answers[Position(table.sequence, place).packed()] = found and replace(found, packed=packed)
         features = [one.problem for one in self._prepared.values() if one.problem]
         in_force = self._tables.get(self._cell.position.sequence)
@@ -211,7 +221,8 @@ class Follower:
     def _acknowledge(self) -> None:
         """Answer for the tables that are prepared but not in force."""
         for table in self._tables.values():
-            if table.sequence > self._cell.position.sequence:
+            is_waiting = any(self._is_pending(slot.release) for slot in table.slots)
+            if table.sequence > self._cell.position.sequence and not is_waiting:
                 problem = next(filter(None, (self._problem_of(slot.release) for slot in table.slots)), "")
                 write_ack(self._folder, Ack(self._worker, table.digest, problem), table.sequence)
 
@@ -219,7 +230,11 @@ class Follower:
         """Why a release cannot answer here; before anything is published, features are not asked for."""
         if release in self._failures or not self._state.datasets:
             return self._failures.get(release, "")
-        return self._prepared[release, self._state.digest].problem
+        return self._prepared[release].problem
+
+    def _is_pending(self, release: Digest) -> bool:
+        """Whether its features are being made: nobody can say yet whether it can answer."""
+        return release in self._prepared and self._prepared[release].is_pending
 
     def _signs(self) -> object:
         """What changes whenever a file that is followed does."""

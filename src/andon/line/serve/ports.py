@@ -7,6 +7,7 @@ from typing import Protocol
 import polars as pl
 
 from andon.contracts.prediction import Prediction
+from andon.expressions.plan import FeaturePlan
 from andon.expressions.row import Value
 from andon.kernel.digest import Digest
 from andon.line.serve.loaded import LoadedRelease
@@ -74,6 +75,18 @@ class FeatureSource(Protocol):
 
         Raises:
             AndonError: It cannot be read.
+        """
+        ...
+
+
+class Feeding(Protocol):
+    """Keeps the online store at what is published."""
+
+    def ensure(self, plan: FeaturePlan) -> bool:
+        """See to it that the store holds what a plan needs, as it is published now; tells whether it does already.
+
+        Raises:
+            AndonError: It cannot be made to.
         """
         ...
 

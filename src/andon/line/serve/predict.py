@@ -43,7 +43,8 @@ class Serving:
         packed: The number in the cell that it answers under.
         spine: `None` where its dataset is not served yet; then only complete feature rows can be answered.
         features: `None` where a dataset of the plan is not served yet.
-        problem: Why spine or features are missing.
+        problem: Why spine or features are missing, or older than what is published.
+        is_pending: Whether that mends itself: they are being made.
         sequence: Sequence of the routing table that it answers under.
         columns: Names of the features, in order.
     """
@@ -53,6 +54,7 @@ class Serving:
     features: FeatureSource | None = None
     problem: str = ""
     packed: int = 0
+    is_pending: bool = False
 
     sequence: int = field(init=False, repr=False, compare=False)
     columns: tuple[str, ...] = field(init=False, repr=False, compare=False)

@@ -1,6 +1,7 @@
 """A loaded release made ready to answer questions about entities, on the datasets that are served."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from andon.contracts.dataset import contract_from_json
 from andon.expressions.online.point import Point
@@ -8,11 +9,13 @@ from andon.expressions.online.spine import SpineBlocks
 from andon.expressions.online.store import OnlineStore
 from andon.expressions.plan import FeaturePlan, plan_from_json
 from andon.kernel.errors import AndonError, InputError
-from andon.line.serve.feeding import Feeder
 from andon.line.serve.loaded import LoadedRelease
 from andon.line.serve.online import OnlineFeatures
+from andon.line.serve.ports import Feeding
 from andon.line.serve.predict import Serving, Spine
 from andon.line.serve.state import OpenState, ServingState
+
+_PENDING: Final = "its features are being brought to what is published"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +24,12 @@ class Preparer:
 
     Attributes:
         store: The online store that features are read from.
-        feeder: Keeps it at what is published.
+        feeding: Keeps it at what is published.
         open_state: Checks the signature over what the store says it was made from.
     """
 
     store: OnlineStore
-    feeder: Feeder
+    feeding: Feeding
     open_state: OpenState
 
     def prepare(self, loaded: LoadedRelease, state: ServingState) -> Serving:
@@ -47,6 +50,7 @@ class Preparer:
                 fix="Run the ingest of this contract through its data gate.",
             )
         contract = contract_from_json(spine.contract)
-        self.feeder.feed(plan)
+        if not self.feeding.ensure(plan):
+            return Serving(loaded, problem=_PENDING, is_pending=True)
         features = OnlineFeatures(self.store, self.open_state, Point(plan), SpineBlocks(contract))
         return Serving(loaded, Spine(contract, plan.asked), features)

@@ -6,18 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from andon.adapters.keys import verifier
 from andon.adapters.lmdb import LmdbOnline
 from andon.expressions.plan import FeaturePlan, plan_from_json
 from andon.kernel.canonical import Json
 from andon.kernel.errors import IntegrityError, UsageError
 from andon.line.package import PACKAGE, read_package
-from andon.line.serve.feeding import Feeder, Rebuilt
-from andon.line.serve.folder import is_held, state_path
+from andon.line.serve.feeding import Rebuilt
+from andon.line.serve.folder import is_held
 from andon.line.serve.routing import read_tables
-from andon.line.serve.sealing import state_opener
-from andon.line.serve.state import state_reader
-from andon.wiring.served import BundledReleases, ServerSettings, StoredTables, opener_of, root_of
+from andon.wiring.feeding import feeder_of
+from andon.wiring.served import BundledReleases, ServerSettings, opener_of
 from andon.wiring.settings import load_settings
 from andon.wiring.targets import server_settings
 
@@ -85,8 +83,7 @@ def rebuild_online(server: ServerSettings, tell: Callable[[str], None]) -> Rebui
             fix="Run the line first: andon run",
         )
     store = LmdbOnline(server.online)
-    opener = state_opener(root_of(server), verifier)
-    feeder = Feeder(store, StoredTables(Path(server.store)), state_reader(state_path(Path(server.folder))), opener)
+    feeder = feeder_of(server, store)
     try:
         return RebuiltStore(server.target, feeder.rebuild(plans, tell), was_unreadable=False)
     except IntegrityError as error:

@@ -10,10 +10,12 @@ from pathlib import Path
 from andon.adapters.asgi.app import App
 from andon.adapters.asgi.server import WorkerServer, run_worker
 from andon.kernel.errors import AndonError
-from andon.wiring.served import Worker, read_server_settings
+from andon.wiring.served import read_server_settings
+from andon.wiring.worker import Worker
 from andon.wiring.wrappers import leave_out_wrappers
 
 COLLECT_EVERY = 50_000
+SETTLE_S = 10.0
 
 
 def main(arguments: list[str]) -> int:
@@ -31,7 +33,7 @@ def main(arguments: list[str]) -> int:
 def _serve(path: Path, name: str, listener: socket.socket, lifeline: int, ready: int) -> int:
     settings = read_server_settings(path)
     worker = Worker(settings, name)
-    worker.step()
+    worker.settle(SETTLE_S)
     gc.collect()
     # What was loaded stays: no collection between requests needs to walk through it, nor through the open batch often.
     gc.freeze()
