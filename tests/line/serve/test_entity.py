@@ -1,14 +1,18 @@
 """What may be asked about, and what a key finds."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from andon.contracts.dataset import Column, DatasetContract
+from andon.contracts.dataset import Column, DatasetContract, Rule
+from andon.expressions import tree
+from andon.expressions.functions import INT, TIME
 from andon.expressions.online.block import Block
 from andon.expressions.online.spine import SpineBlocks
+from andon.kernel.clock import iso
 from andon.kernel.errors import InputError
 from andon.line.serve.entity import Questions, SpineRows
 from tests.line.serve.world import SPINE, spine_rows
@@ -67,6 +71,35 @@ def test_a_wrong_value_is_refused_by_name(change, code):
         Questions(WIDE).read({**GOOD, **change}, 0, None)
     assert error.value.code == code
     assert next(iter(change)) in error.value.message
+
+
+IS_POSITIVE = tree.apply("gt", tree.column("Wide", "whole", INT), tree.literal(0, INT))
+IS_LATER = tree.apply("ge", tree.column("Wide", "when", TIME), tree.column("Wide", "at", TIME))
+
+
+RULED = replace(
+    WIDE,
+    rules=(
+        Rule("whole.range", "row", "quarantine", ("whole",), tree.to_json(IS_POSITIVE), text="whole > 0"),
+        Rule("is_later", "row", "block", ("when", "at"), tree.to_json(IS_LATER), text="when >= at"),
+        Rule("share.nulls", "null_share", "block", ("share",), share=0.1),
+    ),
+)
+
+
+@given(whole=st.integers(-3, 3), when=st.integers(-2, 2))
+def test_a_row_that_the_data_gate_would_set_aside_is_refused_with_the_rule(whole, when):
+    asked_ns = 1_372_694_400_000_000_000
+    row = {**GOOD, "whole": whole, "when": iso(asked_ns + when)}
+    broken = ([] if whole > 0 else ["whole.range"]) + ([] if when >= 0 else ["is_later"])
+    if not broken:
+        assert Questions(RULED).read(row, asked_ns, None).values["whole"] == whole
+        return
+    with pytest.raises(InputError) as error:
+        Questions(RULED).read(row, asked_ns, None)
+    assert error.value.code == "serve.out-of-contract"
+    assert broken[0] in error.value.message
+    assert f"whole={whole}" in error.value.found or broken[0] == "is_later"
 
 
 def test_a_missing_column_is_named_and_so_is_a_missing_key():

@@ -12,10 +12,11 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from andon.contracts.dataset import Column, DatasetContract
+from andon.expressions.row import RowFunction, Value, compile_row
+from andon.expressions.tree import from_json
 from andon.kernel.clock import parse_iso
 from andon.kernel.errors import InputError, UsageError
 
-Value = str | int | float | bool | None
 _NOT_INT64: Final = 1 << 63
 _EVENT: Final = "_event"
 _PLACE: Final = ("_object", "_row")
@@ -114,6 +115,9 @@ class Questions:
         self._columns = {column.name: column for column in contract.columns if column.name not in self._timed}
         self._keys = contract.of_role("key")
         self._are_keys_enough = set(self._keys) != set(self._columns)
+        self._asked = contract.event_time
+        self._rules = _row_rules(contract)
+        self._rule_of = {rule.id: rule for rule in contract.rules}
 
     def read(self, entity: Mapping[str, object], asked_ns: int, rows: Rows | None) -> Question:
         """The question that a caller's JSON object asks.
@@ -125,8 +129,8 @@ class Questions:
             rows: The published rows, where there are any.
 
         Raises:
-            InputError: A column is unknown, missing or of the wrong type, or no visible row has the keys
-                (`serve.unknown-entity`).
+            InputError: A column is unknown, missing or of the wrong type, the row breaks a rule of the contract
+                (`serve.out-of-contract`), or no visible row has the keys (`serve.unknown-entity`).
         """
         columns, keys = self._columns, self._keys
         if not entity.keys() <= columns.keys():
@@ -145,7 +149,21 @@ class Questions:
                 ", ".join(entity),
                 f"Give all of {', '.join(columns)}, or only {', '.join(keys)} of a published row.",
             )
+        self._check_rules(values, asked_ns)
         return Question(values, values)
+
+    def _check_rules(self, values: Mapping[str, Value], asked_ns: int) -> None:
+        """Refuse a row that the data gate would have set aside: no model was trained on such rows."""
+        row = {**values, self._asked: asked_ns} if self._asked else values
+        for name, holds in zip(self._rules.names, self._rules.call(row), strict=True):
+            if holds is not True:
+                rule = self._rule_of[name]
+                raise _refuse(
+                    "out-of-contract",
+                    f"The question breaks {name}: {rule.text or 'see the contract'}",
+                    ", ".join(f"{column}={row.get(column)!r}" for column in rule.columns)[:200],
+                    "Correct the row: the data gate sets such rows aside, so no model was trained on any.",
+                )
 
     def _unknown(self, entity: Mapping[str, object]) -> InputError:
         if early := sorted(set(entity) & self._timed):
@@ -154,6 +172,17 @@ class Questions:
             )
         unknown = min(set(entity) - set(self._columns))
         return _refuse("unknown-column", f"{self._name} has no column {unknown!r}.", ", ".join(self._columns))
+
+
+def _row_rules(contract: DatasetContract) -> RowFunction:
+    """The rules that a single row can be held against, but for those that read when it became known."""
+    known = set(contract.of_role("known_at"))
+    read = {
+        rule.id: from_json(rule.expression)
+        for rule in contract.rules
+        if rule.scope == "row" and rule.expression is not None and not known & set(rule.columns)
+    }
+    return compile_row(read, lambda _, column: column)
 
 
 def _look_up(keys: tuple[str, ...], values: Mapping[str, Value], rows: Rows | None, asked_ns: int) -> Question:

@@ -8,12 +8,13 @@ from pathlib import Path
 from andon.contracts.dataset import DatasetContract
 from andon.contracts.prediction import Prediction
 from andon.expressions.plan import plan_from_json
+from andon.expressions.row import Value
 from andon.gates.chain import release_facts
 from andon.kernel.canonical import Json
 from andon.kernel.clock import iso, parse_iso
 from andon.kernel.digest import Digest
 from andon.kernel.errors import InputError, UsageError
-from andon.line.serve.entity import Questions, SpineRows, Value
+from andon.line.serve.entity import Questions, SpineRows
 from andon.runtime.line import Line
 from andon.runtime.tables import open_version, published
 from andon.wiring.calls.models import model_named, package_of
