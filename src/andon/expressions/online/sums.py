@@ -1,7 +1,8 @@
 """Counts, sums, means and spreads of a block: running sums, read with two bisections for each length."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 
 import numpy as np
 import polars as pl
@@ -15,8 +16,7 @@ from andon.expressions.row import Value
 from andon.expressions.tree import Node
 from andon.expressions.windows import check_squares, overflow, spread, unit_of
 
-Minus = Callable[[memoryview, int, int, int], int]
-Finish = Callable[[memoryview, int, int, int, Minus], Value]
+Finish = Callable[[Sequence[int]], Value]
 _SAFE = 2.0**62
 
 
@@ -40,12 +40,15 @@ class Sums:
         self._squared = sorted({values[join.value] for join in self._joins if join.op == "std"})
         self._values = {join: values[join.value] for join in self._joins}
         self._lengths = sorted({(join.length_ns, join.hop_ns) for join in self._joins})
-        width = 1 + len(self._names) + len(self._summed) + len(self._squared)
+        columns = [*((name, 0) for name in self._names), *((name, 1) for name in self._summed)]
+        columns += [(name, 2) for name in self._squared]
+        self._powers = [power for _, power in columns]
+        place = {column: number for number, column in enumerate(columns)}
         self._windows = [
             (
-                order * width,
+                order * (1 + len(columns)),
                 [
-                    (name, self._finish(join, values[join.value]))
+                    (name, _finish(join, place, values[join.value]))
                     for name, join in joins.items()
                     if (join.length_ns, join.hop_ns) == length
                 ],
@@ -78,12 +81,29 @@ class Sums:
         numbers = block.numbers
         begin, rows = numbers[self._place], numbers[self._place + 1]
         into = bisect_left(numbers, asked_ns, begin + 1, begin + rows) - 1
-        minus = _added(begin, rows) if numbers[1] == WIDE else _minus
+        steps = range(rows, (1 + len(self._powers)) * rows, rows)
+        read = self._adder(begin, rows) if numbers[1] == WIDE else None
+        entered = [numbers[into + step] for step in steps] if read is None else read(numbers, into)
         for order, windows in self._windows:
             first = begin + order * rows
             out = bisect_right(numbers, asked_ns, first + 1, first + rows) - 1
+            left = [numbers[out + step] for step in steps] if read is None else read(numbers, out)
+            found = [total - gone for total, gone in zip(entered, left, strict=True)]
             for name, finish in windows:
-                results[name] = finish(numbers, into, out, rows, minus)
+                results[name] = finish(found)
+
+    def _adder(self, begin: int, rows: int) -> Callable[[memoryview, int], list[int]]:
+        """Reads a block that is wide: its columns hold the values, of which those up to a place are added up."""
+
+        def read(numbers: memoryview, place: int) -> list[int]:
+            first = place - (place - begin) % rows
+            found = []
+            for number, power in enumerate(self._powers, 1):
+                column = numbers[first + number * rows : place + number * rows + 1]
+                found.append(sum(value**power for value in column) if power else column[-1])
+            return found
+
+        return read
 
     def _wide(self, events: pl.DataFrame, counts: Numbers) -> NDArray[np.bool_]:
         """Whether sums of any rows of a block could leave 64 bits."""
@@ -118,53 +138,29 @@ class Sums:
             columns.append(running(values**power, values))
         return columns
 
-    def _finish(self, join: Join, name: str) -> Finish:
-        """Makes a result of where events have entered and where they have left."""
-        number = 1 + self._names.index(name)
-        if join.op == "count":
-            return lambda numbers, into, out, rows, _: numbers[into + number * rows] - numbers[out + number * rows]
-        summed = 1 + len(self._names) + self._summed.index(name)
 
-        def total(numbers: memoryview, into: int, out: int, rows: int, minus: Minus) -> int:
-            result = minus(numbers, into + summed * rows, out + summed * rows, 1)
-            if LOWEST <= result <= HIGHEST:
-                return result
-            raise overflow(join)
+def _finish(join: Join, place: Mapping[tuple[str, int], int], name: str) -> Finish:
+    """Makes a result of how many values of a window there are, and of what they and their squares add up to."""
+    number = place[name, 0]
+    if join.op == "count":
+        return itemgetter(number)
+    summed = place[name, 1]
 
-        if join.op == "sum":
-            return total
-        unit = unit_of(join)
-        if join.op == "mean":
+    def total(found: Sequence[int]) -> int:
+        result = found[summed]
+        if LOWEST <= result <= HIGHEST:
+            return result
+        raise overflow(join)
 
-            def mean(numbers: memoryview, into: int, out: int, rows: int, minus: Minus) -> float | None:
-                count = numbers[into + number * rows] - numbers[out + number * rows]
-                result = total(numbers, into, out, rows, minus)
-                return float(result) / float(count) * unit if count else None
+    if join.op == "sum":
+        return total
+    unit = unit_of(join)
+    if join.op == "mean":
 
-            return mean
-        squared = 1 + len(self._names) + len(self._summed) + self._squared.index(name)
+        def mean(found: Sequence[int]) -> float | None:
+            result, count = total(found), found[number]
+            return float(result) / float(count) * unit if count else None
 
-        def std(numbers: memoryview, into: int, out: int, rows: int, minus: Minus) -> float | None:
-            count = numbers[into + number * rows] - numbers[out + number * rows]
-            result = total(numbers, into, out, rows, minus)
-            return spread(count, result, minus(numbers, into + squared * rows, out + squared * rows, 2), unit)
-
-        return std
-
-
-def _minus(numbers: memoryview, into: int, out: int, power: int) -> int:  # noqa: ARG001  # squares are summed already
-    difference: int = numbers[into] - numbers[out]
-    return difference
-
-
-def _added(begin: int, rows: int) -> Minus:
-    """The difference of two sums in a block that is wide: its columns hold the values, of which any may be asked."""
-
-    def minus(numbers: memoryview, into: int, out: int, power: int) -> int:
-        def summed(place: int) -> int:
-            first = place - (place - begin) % rows
-            return sum(value**power for value in numbers[first : place + 1])
-
-        return summed(into) - summed(out)
-
-    return minus
+        return mean
+    squared = place[name, 2]
+    return lambda found: spread(found[number], total(found), found[squared], unit)
