@@ -5,21 +5,28 @@ import os
 import random
 import shutil
 import signal
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from andon.adapters.trust_folder import HomeFolder
 from andon.kernel.clock import SystemClock
 from andon.kernel.errors import UsageError
 from andon.wiring.calls.datasets import datasets_of, quarantine_of
 from andon.wiring.calls.declaring import describe
+from andon.wiring.calls.evidence.exporting import evidence_of, verifier_file
 from andon.wiring.calls.looking import status_of
 from andon.wiring.calls.runs import run_line
+from andon.wiring.calls.skew import skew_of
 from andon.wiring.calls.tracing import lineage_of
 from andon.wiring.factory import open_factory
+from andon.wiring.served import Worker
 from andon.wiring.settings import load_settings, write_settings
+from andon.wiring.targets import server_settings
 from andon.wiring.trust import found_trust
 from tests.factories.place import Place
 
@@ -178,6 +185,40 @@ def test_derived_rows_passed_their_own_gate_and_lead_back_to_what_they_were_made
     assert {row[0] for row in datasets_of(legs.folder).rows} == {"Flight", "Arrival", "Leg", "Turn"}
     assert [row[-1] for row in describe(legs.folder).derivations] == ["Arrival, Flight", "Leg"]
     assert legs.is_clean()
+
+
+def ask(place, day):
+    """Have a worker answer questions about flights of some days after the first one."""
+    worker = Worker(server_settings(load_settings(place.folder), "local"), "w1")
+    worker.step()
+    route = worker.routes["late"]
+    serving = route.follower.peek()
+    for number in range(day * 24, day * 24 + 16):
+        asked = START + (number + 1) * HOUR
+        route.answer_entity({"flight": f"f{number}"}, int(asked.timestamp()) * 10**9, serving)
+    route.log.drain(close=True)
+    worker._held.close()
+
+
+def test_what_is_served_of_derived_rows_is_what_training_would_compute_also_when_they_were_replaced(legs):
+    """The rows behind a model must be the same in a server, whichever version of them it follows."""
+    ask(legs, 20)
+    assert run(legs, "flights", "arrivals", "Legs", as_of=SECOND)[0].exit_code == 0
+    ask(legs, 38)
+    found = skew_of(legs.folder, "", "", 1_000)
+    assert found.is_clean
+    assert (found.predictions, found.given, found.compared) == (32, 0, 4 * 32)
+
+
+def test_an_evidence_pack_of_it_is_verified_by_who_knows_nothing_of_andon(legs, tmp_path):
+    """Somebody outside must be able to follow a release through derived rows to what landed."""
+    (release,) = legs.sql("select digest from manifests where kind = 'release'")[0]
+    (tmp_path / "pack.zip").write_bytes(evidence_of(legs.folder, release))
+    (tmp_path / "verify.py").write_bytes(verifier_file())
+    pinned = HomeFolder(load_settings(legs.folder).home).pinned()
+    command = [sys.executable, "-I", str(tmp_path / "verify.py"), str(tmp_path / "pack.zip"), "--root", pinned]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_a_second_run_derives_nothing_anew_and_another_factory_derives_the_same_bytes(legs, founded):
