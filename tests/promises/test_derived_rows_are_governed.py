@@ -24,10 +24,10 @@ from andon.wiring.calls.runs import run_line
 from andon.wiring.calls.skew import skew_of
 from andon.wiring.calls.tracing import lineage_of
 from andon.wiring.factory import open_factory
-from andon.wiring.served import Worker
 from andon.wiring.settings import load_settings, write_settings
 from andon.wiring.targets import server_settings
 from andon.wiring.trust import found_trust
+from andon.wiring.worker import Worker
 from tests.factories.place import Place
 
 CODE = Path(__file__).parents[1] / "factories" / "legs" / "factory.py"
@@ -190,7 +190,7 @@ def test_derived_rows_passed_their_own_gate_and_lead_back_to_what_they_were_made
 def ask(place, day):
     """Have a worker answer questions about flights of some days after the first one."""
     worker = Worker(server_settings(load_settings(place.folder), "local"), "w1")
-    worker.step()
+    worker.settle(30)
     route = worker.routes["late"]
     serving = route.follower.peek()
     for number in range(day * 24, day * 24 + 16):
