@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from andon.expressions import tree
 from andon.expressions.evaluate import evaluate, evaluate_label
 from andon.expressions.fit import fit
-from andon.expressions.functions import CATEGORY, FLOAT, INT, TIME
+from andon.expressions.functions import CATEGORY, FLOAT, INT
 from andon.expressions.joins import read_join
 from andon.expressions.plan import FeaturePlan, plan_from_json
 from andon.kernel.canonical import dumps, loads
@@ -151,7 +151,6 @@ def test_a_sum_that_does_not_fit_is_an_error_in_both_ways_of_asking(op):
     ("code", "features"),
     [
         ("not-joined", {"a": AMOUNT}),
-        ("time", {"a": tree.column("Ask", "asked", TIME)}),
         ("names", {}),
         ("names", {"_a": WHO}),
         ("constant", {"a": tree.literal(1, INT)}),

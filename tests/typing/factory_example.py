@@ -22,6 +22,7 @@ from andon import (
     checks,
     event_time,
     integer,
+    known_at,
     progress,
 )
 
@@ -49,6 +50,22 @@ def orders(window: Window) -> pl.LazyFrame:
 @factory.ingest(Arrival, every="10m")
 def arrivals(window: Window) -> pl.DataFrame:
     return pl.DataFrame({"until": [window.until_ns]})
+
+
+class Brought(Contract):
+    id = category(key=True)
+    arrived = event_time()
+    known = known_at()
+    shop = category(nullable=True)
+    late_min = integer()
+
+
+@factory.derive(Brought, spine=Arrival, known_after="1h")
+class Bringing:
+    id = Arrival.id
+    arrived = Arrival.arrived
+    shop = Order.shop.lookup(match=Order.id == Arrival.id)
+    late_min = Arrival.late_min
 
 
 is_late = Arrival.late_min.lookup(match=Arrival.id == Order.id) > 15
@@ -79,7 +96,7 @@ def lift(model: Predictor, holdout: Holdout) -> float:
     return float((model(holdout) - model(holdout.changed(items=0))).mean())
 
 
-factory.data_gate(orders, arrivals, require=[checks.schema, checks.quarantined_at_most(0.1)])
+factory.data_gate(orders, arrivals, Bringing, require=[checks.schema, checks.quarantined_at_most(0.1)])
 factory.training_gate(late, require=[checks.converged, auc >= 0.65])
 factory.model_gate(
     late,
@@ -105,6 +122,8 @@ auc.no_worse_than_champion()  # type: ignore[call-arg]  # pyright: ignore
 auc.by("shop", min_n=3)  # type: ignore[arg-type]  # pyright: ignore
 factory.data_gate(orders, require=[0.5])  # type: ignore[list-item]  # pyright: ignore
 factory.release(late, plan=[])  # type: ignore[call-arg]  # pyright: ignore
+factory.derive(Brought)  # type: ignore[call-arg]  # pyright: ignore
+factory.derive(Brought, spine=orders)  # type: ignore[arg-type]  # pyright: ignore
 factory.ingest(Order, every="1h", volume=0.6)  # type: ignore[call-arg]  # pyright: ignore
 
 

@@ -1,23 +1,28 @@
 """A factory checked as a whole and turned into a declaration: what is missing is refused where it was written."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from andon.api.caller import placed
 from andon.api.calls import digest_of, params_json
 from andon.api.code import code_of
 from andon.api.contract import Contract, contract_value
 from andon.api.criteria import ALWAYS, Check, Condition, SignOff, conditions_of
-from andon.api.registered import Features, Gate, Ingest, Registry, Training
+from andon.api.derived import derivations, no_source
+from andon.api.registered import Derived, Features, Gate, Ingest, Registry, Training
 from andon.contracts.dataset import DatasetContract
 from andon.contracts.declaration import Declaration, FeatureSet, Model, Release, Source
 from andon.contracts.policy import Criterion, GateKind, Policy, SignOffRule
 from andon.expressions.plan import FeaturePlan, check_expression
 from andon.expressions.tree import columns_of, to_json
-from andon.kernel.errors import AndonError, UsageError
+from andon.kernel.errors import UsageError
 
 _MODEL_GATES: Final[tuple[GateKind, ...]] = ("training", "model", "release")
+_NO_NUMBERS: Final = {
+    "category": ("text", "Number it: .codes()."),
+    "time": ("moment", "Take .hour(tz), or the difference of two moments."),
+}
 _LABELS: Final = ("bool", "category", "int", "fixed", "float")
 _EXAMPLES: Final = {
     "data": "factory.data_gate({}, require=[checks.schema])",
@@ -47,13 +52,14 @@ def declaration(registry: Registry, folder: Path) -> Declaration:
         gates=tuple(_policy(registry, gate, contracts) for gate in registry.gates.values()),
         releases=tuple(Release(item.model, item.to, item.latency_ns) for item in registry.deployments.values()),
         code=dict(code_of(folder)),
+        derivations=derivations(registry, contracts),
     )
 
 
 def _contracts(registry: Registry) -> dict[str, DatasetContract]:
-    """The contracts of all sources, by name."""
-    found: dict[str, tuple[Ingest, DatasetContract]] = {}
-    for source in registry.sources.values():
+    """The contracts whose rows a source brings, or a derivation, by name."""
+    found: dict[str, tuple[Ingest | Derived, DatasetContract]] = {}
+    for source in registry.origins:
         name = source.contract.__name__
         if name in found:
             first = found[name][0]
@@ -62,19 +68,19 @@ def _contracts(registry: Registry) -> dict[str, DatasetContract]:
                 f"The contract {name} has two sources.",
                 source.place,
                 f"{first.name} at {first.place} and {source.name}",
-                "Let one function bring all its rows, or declare a contract for each source.",
+                "Let one of them bring all its rows, or declare a contract for each.",
             )
         found[name] = source, _at(source.contract, source)
     return {name: contract for name, (_, contract) in found.items()}
 
 
-def _at(contract: type[Contract], source: Ingest) -> DatasetContract:
-    with _placed(source.place):
+def _at(contract: type[Contract], source: Ingest | Derived) -> DatasetContract:
+    with placed(source.place):
         return contract_value(contract, source.owner)
 
 
 def _source(registry: Registry, item: Ingest, folder: Path) -> Source:
-    with _placed(item.place):
+    with placed(item.place):
         return Source(
             item.name, item.contract.__name__, item.owner, item.every_ns, digest_of(registry, item.name, folder)
         )
@@ -82,27 +88,17 @@ def _source(registry: Registry, item: Ingest, folder: Path) -> Source:
 
 def _feature_set(item: Features, contracts: dict[str, DatasetContract]) -> FeatureSet:
     spine = _spine(item, contracts)
-    with _placed(item.place):
+    with placed(item.place):
         plan = FeaturePlan(spine.name, spine.event_time or "", tuple((name, value.node) for name, value in item.items))
         check_expression("label", item.label.node, spine.name)
     used = {contract for _, value in (*item.items, ("label", item.label)) for contract, _ in columns_of(value.node)}
     for name in sorted(used - set(contracts)):
-        raise _refuse(
-            "no-source",
-            f"Nothing brings the rows of {name}, which {item.name} needs.",
-            item.place,
-            f"sources of {', '.join(contracts) or 'nothing'}",
-            f'Add a source: @factory.ingest({name}, every="1h").',
-        )
+        raise no_source(name, item.name, item.place, contracts)
     for name, value in item.items:
-        if value.node.type.kind == "category":
-            raise _refuse(
-                "not-numeric",
-                f"The feature {name} is a text, and models take numbers.",
-                item.place,
-                f"{item.name}.{name}",
-                f"{name} = {spine.name}.{name}.codes()",
-            )
+        if value.node.type.kind in _NO_NUMBERS:
+            word, instead = _NO_NUMBERS[value.node.type.kind]
+            message = f"The feature {name} is a {word}, and models take numbers."
+            raise _refuse("not-numeric", message, item.place, f"{item.name}.{name}", instead)
     return FeatureSet(
         name=item.name,
         spine=spine.name,
@@ -117,13 +113,7 @@ def _feature_set(item: Features, contracts: dict[str, DatasetContract]) -> Featu
 def _spine(item: Features, contracts: dict[str, DatasetContract]) -> DatasetContract:
     name = item.spine.__name__
     if name not in contracts:
-        raise _refuse(
-            "no-source",
-            f"Nothing brings the rows of {name}, for which {item.name} predicts.",
-            item.place,
-            f"sources of {', '.join(contracts) or 'nothing'}",
-            f'Add a source: @factory.ingest({name}, every="1h").',
-        )
+        raise no_source(name, item.name, item.place, contracts)
     spine = contracts[name]
     if spine.event_time is None:
         raise _refuse(
@@ -140,7 +130,7 @@ def _spine(item: Features, contracts: dict[str, DatasetContract]) -> DatasetCont
 
 
 def _model(registry: Registry, item: Training, folder: Path) -> Model:
-    with _placed(item.place):
+    with placed(item.place):
         measures = [each.name for each in registry.measures.values() if each.model == item.name]
         return Model(
             name=item.name,
@@ -230,7 +220,7 @@ def _check_complete(registry: Registry) -> None:
         what = "sources" if not registry.sources else "models"
         fix = "Add @factory.ingest, @factory.features and @factory.model."
         raise _refuse("incomplete", f"The factory has no {what}.", registry.place, registry.name, fix)
-    for source in registry.sources.values():
+    for source in registry.origins:
         _check_gate(registry, "data", source.name, source.place)
     for model in registry.models.values():
         for kind in _MODEL_GATES:
@@ -249,17 +239,6 @@ def _check_gate(registry: Registry, kind: GateKind, subject: str, place: str) ->
             ", ".join(registry.gates) or "no gates at all",
             _EXAMPLES[kind].format(subject),
         )
-
-
-@contextmanager
-def _placed(place: str) -> Iterator[None]:
-    """Say where in the user's code a refusal belongs, where it does not say so itself."""
-    try:
-        yield
-    except AndonError as error:
-        if place not in error.place:
-            error.place = f"{place}, {error.place}" if error.place else place
-        raise
 
 
 def _refuse(what: str, message: str, place: str, found: str, fix: str) -> UsageError:

@@ -15,6 +15,7 @@ from andon.api.criteria import Bounded, Check, Condition, Demand, SignOff, facto
 from andon.api.models import Holdout, Params, Predictor, TrainingSet, Window, reporting
 from andon.api.registered import (
     Deployment,
+    Derived,
     Features,
     Gate,
     Ingest,
@@ -26,7 +27,7 @@ from andon.api.registered import (
     TrainFunction,
     Training,
 )
-from andon.api.trial import Rows, try_features
+from andon.api.trial import Rows, try_derivation, try_features
 from andon.api.typed import Expr
 from andon.contracts.declaration import Declaration
 from andon.contracts.model import Package
@@ -47,7 +48,7 @@ class ArrowStream(Protocol):
         ...
 
 
-Value = TypeVar("Value", Ingest, Features, Training, Measured, Gate, Deployment)
+Value = TypeVar("Value", Ingest, Derived, Features, Training, Measured, Gate, Deployment)
 Source = TypeVar("Source", bound=Callable[[Window], pl.LazyFrame | pl.DataFrame | ArrowStream])
 Train = TypeVar("Train", bound=Callable[[TrainingSet, Never, int], object])
 Class = TypeVar("Class", bound=type)
@@ -122,6 +123,33 @@ class Factory:
 
         return register
 
+    def derive(
+        self, contract: type[Contract], *, spine: type[Contract], known_after: str = "0s", owner: str = ""
+    ) -> Callable[[Class], Class]:
+        """The decorated class says what each column of a contract is, for each published row of another one.
+
+        A row sees what was known strictly before its spine's row happened. It can be known itself from then on, or from
+        when its spine's row is known, if that is later: the contract's column `known_at()` is filled in with that.
+
+        Args:
+            contract: What the derived rows are promised to be.
+            spine: The contract with one row for each derived one; its event time is the moment at which a row asks.
+            known_after: How much later derived rows are there, such as the time between two runs of the line.
+            owner: Who answers for it, if not the factory's owner.
+
+        Raises:
+            UsageError: An attribute is no expression, `known_after` is no duration, or the name is taken.
+        """
+        place, known_after_ns, answers = caller(), duration_ns(known_after), owner or self.registered.owner
+
+        def register(cls: Class) -> Class:
+            items = tuple(_expressions(cls, "column", place))
+            known = Derived(cls.__name__, contract, spine, items, known_after_ns, answers, place)
+            _put(self.registered.derivations, cls.__name__, known)
+            return cls
+
+        return register
+
     def features(
         self, spine: type[Contract], *, label: Expr, label_within: str, owner: str = ""
     ) -> Callable[[Class], Class]:
@@ -146,7 +174,7 @@ class Factory:
             )
 
         def register(cls: Class) -> Class:
-            items = tuple(_features(cls, place))
+            items = tuple(_expressions(cls, "feature", place))
             known = Features(cls.__name__, spine, label, within_ns, items, answers, place)
             _put(self.registered.feature_sets, cls.__name__, known)
             return cls
@@ -159,20 +187,25 @@ class Factory:
         What has to be learned, such as codes, is learned from these very rows.
 
         Args:
-            features: A class decorated with `features`.
-            rows: Raw rows for its spine and for each contract that it joins, as the sources would bring them.
+            features: A class decorated with `features`, or with `derive`.
+            rows: Raw rows for its spine and for each contract that it joins, as the sources would bring them; rows of
+                a derived contract as this very method gives them.
 
         Returns:
-            The spine's keys and when each row asks, then one column for each feature.
+            The spine's keys and when each row asks, then one column for each feature; for a derivation the columns of
+            its contract.
 
         Raises:
             UsageError: The class is none of this factory's, or rows of a contract are missing.
             InputError: Rows break their contract.
         """
+        now_ns, derived = SystemClock().now_ns(), self.registered.derivations.get(features.__name__)
+        if derived is not None:
+            return try_derivation(derived, rows, owner=self.registered.owner, now_ns=now_ns)
         known = self.registered.feature_sets.get(features.__name__)
         if known is None:
             raise _unknown("features", features.__name__, self.registered.feature_sets, caller())
-        return try_features(known, rows, owner=self.registered.owner, now_ns=SystemClock().now_ns())
+        return try_features(known, rows, owner=self.registered.owner, now_ns=now_ns)
 
     def model(
         self,
@@ -229,19 +262,16 @@ class Factory:
 
         return register
 
-    def data_gate(self, *sources: SourceFunction, require: Sequence[Demand], owner: str = "") -> None:
-        """What every batch of these sources must satisfy before it is published; `checks.schema` always.
+    def data_gate(self, *sources: SourceFunction | type, require: Sequence[Demand], owner: str = "") -> None:
+        """What every batch must satisfy, of sources or derivations, before it is published; `checks.schema` always.
 
         Raises:
             UsageError: A source is not this factory's, or the gate is there twice.
         """
         place = caller()
         for source in sources:
-            name = getattr(source, "__name__", repr(source))
-            if name not in self.registered.sources or self.registered.sources[name].function is not source:
-                raise _unknown("source", name, self.registered.sources, place)
-            answers = owner or self.registered.sources[name].owner
-            self._gate(Gate("data", name, answers, tuple(require), place))
+            known = self._origin(source, place)
+            self._gate(Gate("data", known.name, owner or known.owner, tuple(require), place))
 
     def training_gate(self, model: TrainFunction, *, require: Sequence[Demand], owner: str = "") -> None:
         """What a training must satisfy on its tuning rows; `checks.completed` and `checks.packaged` always.
@@ -331,6 +361,16 @@ class Factory:
         measured = calls.found(self.registered.measures, name, "measurement")
         return measured.function(Predictor(model, package.task, package.classes), Holdout(rows, package.features))
 
+    def _origin(self, source: SourceFunction | type, place: str) -> Ingest | Derived:
+        """What was registered with a source's function, or with a derivation's class."""
+        name = getattr(source, "__name__", repr(source))
+        ingest, derived = self.registered.sources.get(name), self.registered.derivations.get(name)
+        if ingest is not None and ingest.function is source:
+            return ingest
+        if derived is not None and isinstance(source, type):
+            return derived
+        raise _unknown("source", name, [one.name for one in self.registered.origins], place)
+
     def _model(self, model: TrainFunction) -> str:
         """The name of a model by its function."""
         name = getattr(model, "__name__", repr(model))
@@ -371,20 +411,20 @@ def _name(function: object, place: str) -> str:
     return inner.__name__
 
 
-def _features(cls: type, place: str) -> Iterator[tuple[str, Expr]]:
+def _expressions(cls: type, what: str, place: str) -> Iterator[tuple[str, Expr]]:
     """The expressions of a class; one that stands in a dict as `name_key`."""
     for attribute, given in vars(cls).items():
         named = {f"{attribute}_{key}": each for key, each in given.items()} if isinstance(given, dict) else {}
         for name, value in (named or {attribute: given}).items():
-            yield from _feature(cls, name, value, place)
+            yield from _expression(cls, name, value, what, place)
 
 
-def _feature(cls: type, name: str, value: object, place: str) -> Iterator[tuple[str, Expr]]:
+def _expression(cls: type, name: str, value: object, what: str, place: str) -> Iterator[tuple[str, Expr]]:
     if isinstance(value, Expr):
         yield name, value
     elif not (name.startswith("__") and name.endswith("__")):
         fix = "Define everything else outside of the class."
-        raise _refuse("feature", f"{cls.__name__}.{name} is not an expression.", place, repr(value), fix)
+        raise _refuse(what, f"{cls.__name__}.{name} is not an expression.", place, repr(value), fix)
 
 
 def _params(function: object, place: str) -> type[Params]:

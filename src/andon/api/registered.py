@@ -36,6 +36,19 @@ class Ingest:
 
 
 @dataclass(frozen=True, slots=True)
+class Derived:
+    """A class whose attributes are the columns of a contract, for each row of another one."""
+
+    name: str
+    contract: type[Contract]
+    spine: type[Contract]
+    items: tuple[tuple[str, Expr], ...]
+    known_after_ns: int
+    owner: str
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
 class Features:
     """A class whose attributes are features."""
 
@@ -109,8 +122,14 @@ class Registry:
     purpose: str
     place: str
     sources: dict[str, Ingest] = field(default_factory=dict)
+    derivations: dict[str, Derived] = field(default_factory=dict)
     feature_sets: dict[str, Features] = field(default_factory=dict)
     models: dict[str, Training] = field(default_factory=dict)
     measures: dict[str, Measured] = field(default_factory=dict)
     gates: dict[str, Gate] = field(default_factory=dict)
     deployments: dict[str, Deployment] = field(default_factory=dict)
+
+    @property
+    def origins(self) -> tuple[Ingest | Derived, ...]:
+        """Everything that brings rows: sources, then derivations."""
+        return (*self.sources.values(), *self.derivations.values())

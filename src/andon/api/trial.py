@@ -1,16 +1,19 @@
-"""Features tried on rows at hand: no factory's data, no gate, and nothing that could be released comes of it."""
+"""Features and derivations tried on rows at hand: no factory's data, no gate, and nothing that could be released."""
 
 from collections.abc import Collection, Mapping
 
 import polars as pl
 
 from andon.api.contract import Contract, contract_value
-from andon.api.registered import Features
+from andon.api.derived import plan_of
+from andon.api.registered import Derived, Features
 from andon.contracts.dataset import DatasetContract
 from andon.expressions.evaluate import evaluate
 from andon.expressions.fit import fit
 from andon.expressions.plan import FeaturePlan
+from andon.expressions.tree import contracts_of
 from andon.kernel.errors import InputError, UsageError
+from andon.line.ingest.derive import derive
 from andon.line.ingest.judge import Judged, judge_rows
 
 Rows = Mapping[type[Contract], pl.DataFrame | pl.LazyFrame]
@@ -49,7 +52,35 @@ def try_features(features: Features, rows: Rows, *, owner: str, now_ns: int) -> 
     return pl.concat([asking.select(list(dict.fromkeys(keys))), evaluate(fitted, asking, others)], how="horizontal")
 
 
-def _check_given(features: Features, needed: Collection[str], given: Collection[str]) -> None:
+def try_derivation(derived: Derived, rows: Rows, *, owner: str, now_ns: int) -> pl.DataFrame:
+    """The derived rows of the spine's rows among these rows, as a factory with these rows would have them.
+
+    Args:
+        derived: What to derive.
+        rows: Raw rows for the spine and for each contract that is joined, as sources would bring them.
+        owner: Who answers for contracts that name nobody.
+        now_ns: What counts as now for the contracts' rules.
+
+    Returns:
+        The columns of the derived contract: rows of it for another trial.
+
+    Raises:
+        UsageError: The rows of a contract are missing, it does not say when its rows become known, or the derivation is
+            not whole.
+        InputError: Rows break their contract, given or derived: the first reasons are named.
+    """
+    contracts = {cls.__name__: (contract_value(cls, owner), frame) for cls, frame in rows.items()}
+    contract = contract_value(derived.contract, owner)
+    needed = {derived.spine.__name__, *(name for _, value in derived.items for name in contracts_of(value.node))}
+    _check_given(derived, sorted(needed), contracts)
+    plan = plan_of(derived, {contract.name: contract} | {name: found for name, (found, _) in contracts.items()})
+    tables = {name: _table(*contracts[name], now_ns) for name in plan.reads}
+    made = derive(plan, contract, tables, derived.known_after_ns)
+    _check_whole(judge_rows(made, contract, now_ns=now_ns), contract)
+    return made
+
+
+def _check_given(features: Features | Derived, needed: Collection[str], given: Collection[str]) -> None:
     for name in needed:
         if name not in given:
             raise UsageError(

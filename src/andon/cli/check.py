@@ -20,6 +20,9 @@ def check(folder: Folder = HERE, as_json: AsJson = False) -> None:
         found = describe(folder)
         output.say(f"{found.factory}: {found.purpose}")
         output.table(["source", "contract", "columns", "rules"], found.sources)
+        if found.derivations:
+            output.say()
+            output.table(["derivation", "contract", "columns", "rules", "from"], found.derivations)
         output.say()
         output.table(["model", "features", "tune / holdout", "released to"], found.models)
         output.say()

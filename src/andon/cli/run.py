@@ -9,7 +9,9 @@ from andon.cli.output import Output, reported
 
 
 def run(
-    subjects: Annotated[list[str] | None, typer.Argument(help="Sources or models; by default all.")] = None,
+    subjects: Annotated[
+        list[str] | None, typer.Argument(help="Sources, derivations or models; by default all.")
+    ] = None,
     as_of: Annotated[str, typer.Option(help="See data only up to this moment; by default now.")] = "",
     folder: Folder = HERE,
     as_json: AsJson = False,

@@ -18,6 +18,8 @@ def status(folder: Folder = HERE, as_json: AsJson = False) -> None:
         if found.policy:
             output.say(found.policy, style="yellow")
         output.table(["dataset", "rows", "up to", "version"], found.datasets)
+        for line in found.behind:
+            output.say(line, style="yellow")
         output.say()
         output.table(["run", "subject", "state", "stands at", "since", "waits for"], found.runs)
         for line in found.waits:

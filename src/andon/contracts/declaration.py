@@ -27,6 +27,22 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class Derivation:
+    """One dataset that is made from others, and the contract its rows must keep.
+
+    Attributes:
+        plan: Spine, time of the question and columns, as written by `expressions.plan`.
+        known_after_ns: How much later its rows are there than they could be known.
+    """
+
+    name: str
+    contract: str
+    owner: str
+    plan: Mapping[str, Json]
+    known_after_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class FeatureSet:
     """One feature definition for training and serving.
 
@@ -85,6 +101,7 @@ class Declaration:
 
     Attributes:
         contracts: Dataset contracts by name, as written by `DatasetContract.to_json`.
+        derivations: Each after those that it is derived from.
         code: Digest of every file of the factory's code, by its path in the factory folder.
     """
 
@@ -98,6 +115,12 @@ class Declaration:
     gates: tuple[Policy, ...]
     releases: tuple[Release, ...]
     code: Mapping[str, Json]
+    derivations: tuple[Derivation, ...] = ()
+
+    @property
+    def origins(self) -> tuple[Source | Derivation, ...]:
+        """Everything that brings rows through a data gate, in the order in which it is run."""
+        return (*self.sources, *self.derivations)
 
     def digest(self) -> Digest:
         """Identity of the declaration."""

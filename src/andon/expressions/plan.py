@@ -1,10 +1,10 @@
-"""All features of a factory as one value: which rows ask, when they ask, and what is computed for each."""
+"""All features of a model, or columns of a derived dataset, as one value: which rows ask, when, and what for."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from reprlib import repr as shorten
 
-from andon.expressions.functions import TIME, Type
+from andon.expressions.functions import Type
 from andon.expressions.joins import read_join
 from andon.expressions.tree import (
     SEMANTICS,
@@ -34,7 +34,7 @@ class FeaturePlan:
         features: Name and expression of each, in order.
 
     Raises:
-        InputError: A feature reads another contract without a join, is a moment, or has another's name.
+        InputError: A feature reads another contract without a join, is a constant, or has another's name.
     """
 
     spine: str
@@ -48,9 +48,6 @@ class FeaturePlan:
             raise refuse("names", "A plan has features of different names.", self.spine, ", ".join(names), fix)
         for name, node in self.features:
             check_expression(name, node, self.spine)
-            if node.type == TIME:
-                fix = "Take .hour(tz), or the difference of two moments."
-                raise refuse("time", f"The feature {name} is a moment.", name, "time", fix)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -71,6 +68,11 @@ class FeaturePlan:
     def contracts(self) -> tuple[str, ...]:
         """Names of the other contracts whose rows are joined, sorted."""
         return tuple(sorted({read_join(join, self.spine).rows.contract for join in self.joins}))
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Names of all contracts whose rows are read, the spine's first."""
+        return tuple(dict.fromkeys((self.spine, *self.contracts)))
 
     @property
     def needs(self) -> Mapping[str, Type]:

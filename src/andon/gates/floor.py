@@ -108,9 +108,9 @@ def _weaker_for(declaration: Declaration, floor: Floor) -> Iterator[Weaker]:
 
 
 def _gates_to(declaration: Declaration, target: str) -> tuple[str, ...]:
-    """The gates on the way to a target: of every source, and of the models that are released there."""
+    """The gates on the way to a target: of everything that brings rows, and of the models that are released there."""
     models = dict.fromkeys(release.model for release in declaration.releases if release.target == target)
-    data = tuple(f"data:{source.name}" for source in declaration.sources)
+    data = tuple(f"data:{origin.name}" for origin in declaration.origins)
     return data + tuple(f"{kind}:{model}" for model in models for kind in _KINDS if kind != "data")
 
 

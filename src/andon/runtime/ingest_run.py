@@ -1,34 +1,27 @@
 """An ingest run: raw rows of one source, landed, checked row by row, and judged by the data gate."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Final, cast
 
-import polars as pl
-
 from andon.contracts.dataset import DatasetContract
-from andon.contracts.evidence import Evidence
-from andon.contracts.wire import to_json
-from andon.gates.request import JudgeRequest, Publication
-from andon.kernel.canonical import Json, dumps
+from andon.gates.request import JudgeRequest
+from andon.kernel.canonical import Json
 from andon.kernel.clock import iso
 from andon.kernel.digest import Digest
 from andon.kernel.errors import InputError
-from andon.line.ingest.stage import Ingested, ingest
+from andon.line.ingest.stage import ingest
 from andon.line.ingest.window import check_known_at, is_empty, next_window
+from andon.runtime.batches import LANDED, batch_of, request_of, version_of
 from andon.runtime.children import Job
+from andon.runtime.derive_run import derived_request, step_derive
 from andon.runtime.line import Line
-from andon.runtime.measured import read_measurements
 from andon.runtime.run import Run
 from andon.runtime.steps import Tell, arrived, ended, judged, telling
-from andon.runtime.tables import LATEST, PUBLISHED, UNTIL, contracts_in_features, open_version, published
-from andon.runtime.work import Made, once, stage_key, store_bytes
+from andon.runtime.tables import UNTIL, looked_into, open_version, published
+from andon.runtime.work import Made, once, stage_key
 from andon.store.manifest import Input, Manifest, Object
 
-LANDED: Final = "landed.parquet"
-GOOD: Final = "good.parquet"
-MEASURED: Final = "measured.json"
 READ_LIMIT_NS: Final = 3_600_000_000_000
 
 
@@ -43,11 +36,15 @@ class _Batch:
 
 
 def step_ingest(line: Line, run: Run, tell: Tell) -> Run:
-    """Land what a source has for the next window, and check it row by row.
+    """Land what a source has for the next window, or what is derived from other datasets, and check it row by row.
 
     Raises:
-        InputError: The source fails, gives nothing at first, or gives other columns than its contract declares.
+        RefusedError: A dataset to derive from has no Pass.
+        InputError: The source fails, gives nothing at first, or gives other columns than its contract declares; or rows
+            cannot be derived.
     """
+    if line.is_derived(run.subject):
+        return step_derive(line, run, tell)
     batch = _next_batch(line, run)
     if is_empty((batch.since_ns, batch.until_ns)):
         tell(f"{run.subject}: nothing new before {iso(batch.until_ns)}")
@@ -73,25 +70,11 @@ def step_ingest(line: Line, run: Run, tell: Tell) -> Run:
 
 def data_request(line: Line, run: Run) -> JudgeRequest:
     """What the data gate is asked: the batch, and the dataset version it would become."""
-    batch_digest = str(run.facts["batch"])
-    batch = line.records.manifests.get(batch_digest)
-    facts = _next_batch(line, run)
-    return JudgeRequest(
-        factory=line.factory,
-        policy=line.policy(f"data:{run.subject}"),
-        evidence=Evidence(
-            subject=batch_digest,
-            rows=batch.object(LANDED).sha256,
-            measurements=read_measurements(line, batch.object(MEASURED).sha256),
-        ),
-        subject=batch,
-        excluded=(run.started_by,),
-        publish=Publication(
-            ref=line.dataset_ref(facts.contract.name),
-            expected=facts.version.digest if facts.version else None,
-            manifest=_next_version(line, facts, batch),
-        ),
-    )
+    if line.is_derived(run.subject):
+        return derived_request(line, run)
+    batch, facts = line.records.manifests.get(str(run.facts["batch"])), _next_batch(line, run)
+    version = version_of(line, facts.contract, facts.version, batch, {UNTIL: str(facts.until_ns)})
+    return request_of(line, run, batch, facts.version.digest if facts.version else None, version)
 
 
 def step_data_gate(line: Line, run: Run, tell: Tell) -> Run:
@@ -99,7 +82,7 @@ def step_data_gate(line: Line, run: Run, tell: Tell) -> Run:
     judgement = line.gatekeeper.judge(data_request(line, run))
     if judgement.outcome != "PASSED":
         return judged(line, run, judgement, "", tell)
-    contract = line.source(run.subject).contract
+    contract = line.origin(run.subject).contract
     version = published(line, contract)
     if version is not None:
         line.targets.publish({contract: version})
@@ -117,7 +100,7 @@ def _next_batch(line: Line, run: Run) -> _Batch:
 def _read_source(line: Line, run: Run, batch: _Batch, tell: Tell) -> Object:
     check_known_at(
         batch.contract,
-        used_by_windows=batch.contract.name in contracts_in_features(line.declaration),
+        used_by_windows=batch.contract.name in looked_into(line.declaration),
         is_first_load=batch.version is None,
     )
     job = Job(
@@ -152,80 +135,12 @@ def _check_rows(line: Line, batch: _Batch, landed: Object, key: Digest) -> Made:
                 found=f"0 rows before {iso(batch.until_ns)}",
                 fix="Check where the source function reads from, and --as-of.",
             )
-        return _made(line, batch, replace(landed, rows=checked.counts.rows_in), checked, key)
-
-
-def _made(line: Line, batch: _Batch, landed: Object, checked: Ingested, key: Digest) -> Made:
-    measured = store_bytes(line, MEASURED, dumps([to_json(item) for item in checked.measurements]))
-    content = [landed, measured]
-    if checked.good_file:
-        content.insert(1, _store(line, GOOD, checked.good_file, checked.counts.good))
-    output = Manifest(
-        kind="batch",
-        content=tuple(content),
-        contract=batch.contract.digest(),
-        inputs=(Input("onto", batch.version.digest),) if batch.version else (),
-        stage_key=key,
-        facts={
-            "contract": batch.contract.name,
-            "counts": checked.counts.to_json(),
-            "logical": checked.logical,
-            UNTIL: str(batch.until_ns),
-        },
-    )
-    if not checked.quarantine_file:
-        return Made(output)
-    quarantine = Manifest(
-        kind="quarantine",
-        content=(_store(line, "quarantine.parquet", checked.quarantine_file, checked.counts.quarantined),),
-        contract=batch.contract.digest(),
-        inputs=(Input("batch", output.digest),),
-        stage_key=key,
-        facts={"contract": batch.contract.name, "rows": checked.counts.quarantined},
-    )
-    return Made(output, (quarantine,))
-
-
-def _store(line: Line, name: str, path: Path, rows: int) -> Object:
-    stored = line.records.blobs.put_file(path)
-    return Object(sha256=stored.digest, bytes=stored.size_bytes, rows=rows, name=name)
-
-
-def _next_version(line: Line, facts: _Batch, batch: Manifest) -> Manifest:
-    """The dataset version that a Pass publishes: the objects so far, and the batch's good rows as one more."""
-    before = facts.version
-    good = next((item for item in batch.content if item.name == GOOD), None)
-    moments = dict(cast("Mapping[str, Json]", before.facts[PUBLISHED])) if before else {}
-    content = before.content if before else ()
-    latest = [int(str(before.facts[LATEST]))] if before else [0]
-    if good is not None:
-        name = f"{len(content) + 1:06d}.parquet"
-        # Where the contract says itself when a row could be known, the moment of publication is no part of identity.
-        moments[name] = "0" if facts.contract.declares_known_at else str(line.clock.now_ns())
-        content = (*content, replace(good, name=name))
-        latest += [int(str(moments[name])), _latest(line, facts.contract, good)]
-    previous = (Input("previous", before.digest),) if before else ()
-    return Manifest(
-        kind="dataset",
-        content=content,
-        contract=facts.contract.digest(),
-        inputs=(*previous, Input("batch", batch.digest)),
-        stage_key=batch.stage_key,
-        facts={
-            "contract": facts.contract.name,
-            UNTIL: str(facts.until_ns),
-            PUBLISHED: moments,
-            LATEST: str(max(latest)),
-            "rows": sum(item.rows or 0 for item in content),
-        },
-    )
-
-
-def _latest(line: Line, contract: DatasetContract, good: Object) -> int:
-    """The last moment that any row of a batch happened or became known."""
-    rows = pl.scan_parquet(line.records.blobs.local(good.sha256))
-    names = [name for name in (contract.event_time, "_known_at") if name in rows.collect_schema().names()]
-    if not names:
-        return 0
-    found = rows.select(pl.max_horizontal(pl.col(name).max().to_physical() for name in names)).collect().item()
-    return int(found or 0)
+        return batch_of(
+            line,
+            batch.contract,
+            landed,
+            checked,
+            inputs=(Input("onto", batch.version.digest),) if batch.version else (),
+            key=key,
+            facts={UNTIL: str(batch.until_ns)},
+        )

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from andon.contracts.dataset import DatasetContract
-from andon.contracts.declaration import Declaration, FeatureSet, Model, Release, Source
+from andon.contracts.declaration import Declaration, Derivation, FeatureSet, Model, Release, Source
 from andon.contracts.model import Environment
 from andon.contracts.policy import Policy
 from andon.kernel.clock import Clock
@@ -81,6 +81,26 @@ class Line:
             InputError: The factory declares none.
         """
         return _named(self.declaration.sources, name, lambda item: item.name, "source")
+
+    def origin(self, name: str) -> Source | Derivation:
+        """The source or derivation of that name: whatever brings rows through a data gate.
+
+        Raises:
+            InputError: The factory declares none.
+        """
+        return _named(self.declaration.origins, name, lambda item: item.name, "source")
+
+    def derivation(self, name: str) -> Derivation:
+        """The derivation of that name.
+
+        Raises:
+            InputError: The factory declares none.
+        """
+        return _named(self.declaration.derivations, name, lambda item: item.name, "derivation")
+
+    def is_derived(self, name: str) -> bool:
+        """Whether what brings rows under that name is a derivation."""
+        return isinstance(self.origin(name), Derivation)
 
     def model(self, name: str) -> Model:
         """The model of that name.

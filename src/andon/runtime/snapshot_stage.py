@@ -15,7 +15,7 @@ from andon.line.features.stage import Definition, build
 from andon.runtime.line import Line
 from andon.runtime.run import Run
 from andon.runtime.steps import Tell, arrived
-from andon.runtime.tables import LATEST, open_tables
+from andon.runtime.tables import DATASET, LATEST, check_passes, open_tables
 from andon.runtime.work import Made, once, stage_key, store_bytes, store_frame
 from andon.store.manifest import Input, Manifest
 
@@ -34,7 +34,7 @@ def step_features(line: Line, run: Run, tell: Tell) -> Run:
     model = line.model(run.subject)
     features = line.feature_set(model.features)
     datasets = cast("Mapping[str, Digest]", run.facts["datasets"])
-    _check_passes(line, datasets)
+    check_passes(line, datasets)
     as_of_ns = _decisive_moment(line, datasets, features, run.as_of_ns)
     key = stage_key(
         "features",
@@ -60,14 +60,6 @@ def step_features(line: Line, run: Run, tell: Tell) -> Run:
     words = " ".join(f"{name} {rows[name]}" for name in ("rows_in", *PARTS, "immature", "unlabelled", "known_late"))
     tell(f"{run.subject}: {words}{' (cached)' if was_there else ''}")
     return arrived(line, run, "train", {"snapshot": output})
-
-
-def _check_passes(line: Line, datasets: Mapping[str, Digest]) -> None:
-    """The handoff: the batch that each pinned version ends with was passed by its data gate."""
-    sources = {source.contract: source.name for source in line.declaration.sources}
-    for contract, digest in datasets.items():
-        for batch in line.records.manifests.get(digest).inputs_of("batch"):
-            line.gatekeeper.pass_of(batch, f"data:{sources[contract]}")
 
 
 def _decisive_moment(line: Line, datasets: Mapping[str, Digest], features: FeatureSet, as_of_ns: int) -> int:
@@ -98,7 +90,7 @@ def _make(
             kind="snapshot",
             content=tuple(content),
             contract=contract.digest(),
-            inputs=tuple(Input(f"dataset:{name}", digest) for name, digest in datasets.items()),
+            inputs=tuple(Input(f"{DATASET}{name}", digest) for name, digest in datasets.items()),
             stage_key=key,
             facts={
                 "split": built.parts.facts(),

@@ -1,11 +1,11 @@
 """Published dataset versions as frames, with every object's bytes checked as it is opened."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import cast
 
 import polars as pl
 
-from andon.contracts.declaration import Declaration, Model
+from andon.contracts.declaration import Declaration, Derivation, Model
 from andon.expressions.plan import plan_from_json
 from andon.expressions.tree import contracts_of
 from andon.expressions.tree import from_json as tree_from_json
@@ -17,6 +17,8 @@ from andon.store.manifest import Manifest
 UNTIL = "until_ns"
 PUBLISHED = "published_ns"
 LATEST = "latest_ns"
+REPLACES = "replaces"
+DATASET = "dataset:"
 
 
 def published(line: Line, contract: str) -> Manifest | None:
@@ -31,9 +33,39 @@ def published_as_of(line: Line, contract: str, as_of_ns: int) -> Manifest | None
     Where every version goes further, it is the first one: rows that were not known by then are not seen anyway.
     """
     version = published(line, contract)
-    while version is not None and int(str(version.facts[UNTIL])) > as_of_ns and version.inputs_of("previous"):
-        version = line.records.manifests.get(version.inputs_of("previous")[0])
+    while version is not None and int(str(version.facts[UNTIL])) > as_of_ns and (before := version_before(version)):
+        version = line.records.manifests.get(before)
     return version
+
+
+def version_before(version: Manifest) -> Digest | None:
+    """The version that this one grew from, or that it replaces without being made from it; `None` for the first."""
+    return next(iter(version.inputs_of("previous")), None) or cast("Digest | None", version.facts.get(REPLACES))
+
+
+def moved_on(version: Manifest, manifest_of: Callable[[Digest], Manifest], current: Mapping[str, Digest]) -> list[str]:
+    """The contracts of which something else is published than what a derived version was made from, sorted.
+
+    Args:
+        version: Any dataset version; one that is not derived is made from nothing that is published.
+        manifest_of: Finds a manifest by its digest.
+        current: The published versions, by contract.
+    """
+    batches = [manifest_of(digest) for digest in version.inputs_of("batch")]
+    pinned = [one for batch in batches for one in batch.inputs if one.role.startswith(DATASET)]
+    return sorted(name for one in pinned if current.get(name := one.role.removeprefix(DATASET)) != one.digest)
+
+
+def check_passes(line: Line, datasets: Mapping[str, Digest]) -> None:
+    """The handoff: the batch that each pinned version ends with was passed by its data gate.
+
+    Raises:
+        RefusedError: It was not.
+    """
+    origins = {origin.contract: origin.name for origin in line.declaration.origins}
+    for contract, digest in datasets.items():
+        for batch in line.records.manifests.get(digest).inputs_of("batch"):
+            line.gatekeeper.pass_of(batch, f"data:{origins[contract]}")
 
 
 def open_version(line: Line, version: Manifest, contract: str) -> pl.LazyFrame:
@@ -61,9 +93,9 @@ def open_tables(line: Line, datasets: Mapping[str, Digest]) -> dict[str, pl.Lazy
     }
 
 
-def contracts_in_features(declaration: Declaration) -> frozenset[str]:
-    """The contracts that features or labels look into from another row: everything but the spines themselves."""
-    used: set[str] = set()
+def looked_into(declaration: Declaration) -> frozenset[str]:
+    """The contracts that features or labels look into from another row, and those that others are derived from."""
+    used = {name for derivation in declaration.derivations for name in contracts_of_derivation(derivation)}
     for features in declaration.feature_sets:
         plan = plan_from_json(features.plan)
         trees = [*(node for _, node in plan.features), tree_from_json(features.label)]
@@ -71,9 +103,14 @@ def contracts_in_features(declaration: Declaration) -> frozenset[str]:
     return frozenset(used)
 
 
+def contracts_of_derivation(derivation: Derivation) -> tuple[str, ...]:
+    """The contracts that a derivation reads, its spine first."""
+    return plan_from_json(derivation.plan).reads
+
+
 def contracts_of_model(declaration: Declaration, model: Model) -> tuple[str, ...]:
     """The contracts that a model's features and label read, its spine first."""
     features = next(one for one in declaration.feature_sets if one.name == model.features)
     plan = plan_from_json(features.plan)
     labels = [name for name in contracts_of(tree_from_json(features.label)) if name]
-    return tuple(dict.fromkeys([features.spine, *plan.contracts, *labels]))
+    return tuple(dict.fromkeys([*plan.reads, *labels]))

@@ -11,6 +11,7 @@ import polars as pl
 from andon.kernel.canonical import Json
 from andon.kernel.digest import Digest
 from andon.kernel.errors import InputError, UsageError
+from andon.runtime.tables import version_before
 from andon.store.manifest import Manifest
 from andon.wiring.calls.finding import EVERY
 from andon.wiring.calls.showing import moment_in, named_rows, short_or_none
@@ -111,7 +112,7 @@ def _batches(opened: Opened, version: Digest) -> Iterator[Manifest]:
     while waiting:
         dataset = manifests.get(waiting.pop())
         yield from (manifests.get(digest) for digest in dataset.inputs_of("batch"))
-        waiting += dataset.inputs_of("previous")
+        waiting += filter(None, [version_before(dataset)])
 
 
 def _row(name: str, batch: Manifest) -> list[str]:

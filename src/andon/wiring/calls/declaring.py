@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import cast
 
 from andon.contracts.dataset import contract_from_json
-from andon.contracts.declaration import Declaration
+from andon.contracts.declaration import Declaration, Derivation, Source
 from andon.contracts.policy import Policy
 from andon.contracts.wire import from_json, to_json
 from andon.gates.floor import Weaker, weaker_than
@@ -14,6 +14,7 @@ from andon.kernel.clock import SECOND_NS
 from andon.kernel.digest import Digest
 from andon.kernel.errors import AndonError, ConflictError, InputError
 from andon.runtime.children import Children, Job, Outcome
+from andon.runtime.tables import contracts_of_derivation
 from andon.store.ports import Blobs
 from andon.wiring.calls.policy import believed_from
 from andon.wiring.children import LocalChildren
@@ -34,6 +35,7 @@ class Description:
     factory: str
     purpose: str
     sources: list[list[str]]
+    derivations: list[list[str]]
     models: list[list[str]]
     gates: list[list[str]]
     declaration: Declaration
@@ -123,7 +125,8 @@ def describe(folder: Path) -> Description:
     return Description(
         factory=declared.factory,
         purpose=declared.purpose,
-        sources=_sources(declared),
+        sources=[_rows(declared, source) for source in declared.sources],
+        derivations=[[*_rows(declared, one), ", ".join(contracts_of_derivation(one))] for one in declared.derivations],
         models=_models(declared),
         gates=_gates(declared),
         declaration=declared,
@@ -140,12 +143,9 @@ def _compared(folder: Path, declared: Declaration) -> tuple[tuple[Weaker, ...], 
         return (), f"{error.message} ({error.code}) {error.fix}"
 
 
-def _sources(declared: Declaration) -> list[list[str]]:
-    rows = []
-    for source in declared.sources:
-        contract = contract_from_json(cast("dict[str, Json]", declared.contracts[source.contract]))
-        rows.append([source.name, contract.name, str(len(contract.columns)), str(len(contract.rules))])
-    return rows
+def _rows(declared: Declaration, origin: Source | Derivation) -> list[str]:
+    contract = contract_from_json(cast("dict[str, Json]", declared.contracts[origin.contract]))
+    return [origin.name, contract.name, str(len(contract.columns)), str(len(contract.rules))]
 
 
 def _models(declared: Declaration) -> list[list[str]]:

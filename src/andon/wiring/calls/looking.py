@@ -18,6 +18,7 @@ from andon.line.serve.routing import table_in_force
 from andon.line.serve.sealing import table_opener
 from andon.registry.ports import Ref
 from andon.runtime.run import Attempt, Run
+from andon.runtime.tables import moved_on
 from andon.wiring.calls.finding import find_run
 from andon.wiring.calls.reminding import NOBODY, Due, who_is_due
 from andon.wiring.calls.showing import id_shown, mebibytes, moment, moment_in, short_or_none
@@ -38,6 +39,7 @@ class Status:
         targets: Target, model, what it serves, since when, what it served before.
         waived: What people took upon themselves and is in force now, in a sentence; empty for nothing.
         waits: Which gate waits since when for whom by name, a sentence each.
+        behind: Which derived dataset is older than what it is derived from, a sentence each.
         policy: That the trust root ends soon, or has ended, in a sentence; empty while there is time.
     """
 
@@ -45,6 +47,7 @@ class Status:
     headline: str
     waived: str
     waits: list[str]
+    behind: list[str]
     policy: str
     datasets: list[list[str]]
     runs: list[list[str]]
@@ -57,6 +60,7 @@ class Status:
         return {
             "factory": self.factory,
             "headline": self.headline,
+            "behind": [*self.behind],
             "policy": self.policy,
             **self.whole,
             "tier": self.tier,
@@ -96,6 +100,7 @@ def status_of(folder: Path) -> Status:
             headline=_headline(name, len(datasets), runs, len(serving)),
             waived=waivers.headline,
             waits=_waits(due),
+            behind=_behind(opened, published),
             policy=ending(current_root(opened.settings), opened.clock.now_ns()),
             datasets=datasets,
             runs=[_run_row(run) for run in runs],
@@ -194,6 +199,21 @@ def _dataset(opened: Opened, ref: Ref) -> list[str]:
         return [name, "?", error.code, short_or_none(ref.digest)]
     rows = sum(item.rows or 0 for item in version.content)
     return [name, str(rows), moment_in(version.facts, "until_ns"), short_or_none(ref.digest)]
+
+
+def _behind(opened: Opened, published: Sequence[Ref]) -> list[str]:
+    current = {ref.name.split("/", 2)[2]: ref.digest for ref in published}
+    found = []
+    for name, digest in current.items():
+        try:
+            moved = moved_on(opened.database.manifests.get(digest), opened.database.manifests.get, current)
+        except AndonError:
+            continue  # its row says so
+        if moved:
+            found.append(
+                f"{name} is older than {', '.join(moved)}, from which it is derived; derive it again: andon run"
+            )
+    return found
 
 
 def _standing(runs: list[Run]) -> list[Run]:

@@ -1,17 +1,17 @@
-"""Running the line in the foreground: sources first, then the models whose datasets they feed."""
+"""Running the line in the foreground: sources first, then what is derived from them, then the models they feed."""
 
 import errno
 import json
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, cast
 
 from andon.contracts.dataset import DatasetContract, contract_from_json
-from andon.contracts.declaration import Declaration
+from andon.contracts.declaration import Declaration, Derivation, Source
 from andon.contracts.wire import to_json
 from andon.kernel.canonical import Json
 from andon.kernel.clock import parse_iso
@@ -23,7 +23,14 @@ from andon.runtime.drive import Order, run_to_rest
 from andon.runtime.line import Line
 from andon.runtime.run import Run, RunKind
 from andon.runtime.steps import Tell
-from andon.runtime.tables import contracts_of_model, open_version, published, published_as_of
+from andon.runtime.tables import (
+    contracts_of_derivation,
+    contracts_of_model,
+    moved_on,
+    open_version,
+    published,
+    published_as_of,
+)
 from andon.store.errors import StorageError
 from andon.wiring.calls.declaring import declare_and_keep
 from andon.wiring.factory import Opened, open_factory
@@ -80,11 +87,12 @@ class LineResult:
 def run_line(folder: Path, subjects: Sequence[str], *, as_of: str, tell: Tell) -> LineResult:
     """Bring sources up to date and take models through the line, as far as gates and people let them.
 
-    A model is not run when one of its sources was refused at its data gate: it would be trained without what came last.
+    Nothing is derived and no model is run from a dataset that was refused at its data gate, or waits there: it would be
+    made without what came last.
 
     Args:
         folder: The factory's folder.
-        subjects: Sources and models to run; all of them when empty.
+        subjects: Sources, derivations and models to run; all of them when empty.
         as_of: ISO time up to which data is seen; empty means where an unfinished run stands, else now.
         tell: Takes progress.
 
@@ -97,18 +105,32 @@ def run_line(folder: Path, subjects: Sequence[str], *, as_of: str, tell: Tell) -
         _check_subjects(declaration, subjects)
         line = opened.line(declaration)
         orders = _Orders(opened, line, digest, opened.settings.person, as_of)
-        runs = [
-            run_to_rest(line, orders.ingest(source.name), tell, time.sleep)
-            for source in declaration.sources
-            if not subjects or source.name in subjects
-        ]
-        blocked = {line.source(run.subject).contract for run in runs if run.state != "done"}
+        runs, blocked = _bring_rows(line, orders, subjects, tell)
         for model in declaration.models:
             wanted = not subjects or model.name in subjects
             if wanted and not blocked & set(contracts_of_model(declaration, model)):
-                runs.append(run_to_rest(line, orders.model(model.name), tell, time.sleep))
+                order = orders.model(model.name)
+                _tell_stale(line, order, tell)
+                runs.append(run_to_rest(line, order, tell, time.sleep))
         released = [run for run in runs if run.kind == "model" and run.state == "done"]
         return LineResult(tuple(runs), tuple(_how_to_ask(line, run) for run in released))
+
+
+def _bring_rows(line: Line, orders: "_Orders", subjects: Sequence[str], tell: Tell) -> tuple[list[Run], set[str]]:
+    """Run sources and derivations, and give the contracts whose newest rows did not come in."""
+    runs: list[Run] = []
+    blocked: set[str] = set()
+    for origin in line.declaration.origins:
+        lacking = sorted(blocked & set(_read_by(origin)))
+        if subjects and origin.name not in subjects:
+            continue
+        if lacking:
+            tell(f"{origin.name}: not derived, because {', '.join(lacking)} did not come in")
+        else:
+            runs.append(run_to_rest(line, orders.rows(origin), tell, time.sleep))
+        if lacking or runs[-1].state != "done":
+            blocked.add(origin.contract)
+    return runs, blocked
 
 
 @contextmanager
@@ -164,26 +186,32 @@ class _Orders:
     starter: str
     as_of: str
 
-    def ingest(self, source: str) -> Order:
-        """Bring a source up to the moment asked for."""
-        return self._order("ingest", source, self._moment("ingest", source), {})
+    def rows(self, origin: Source | Derivation) -> Order:
+        """Bring a source up to the moment asked for, or derive a dataset from the versions of that moment."""
+        as_of_ns = self._moment("ingest", origin.name)
+        pinned = self._pinned(_read_by(origin), as_of_ns, origin.name)
+        return self._order("ingest", origin.name, as_of_ns, {"datasets": pinned} if pinned else {})
 
     def model(self, model: str) -> Order:
         """Take a model through the line, on the dataset versions of that moment."""
-        declared = self.line.model(model)
+        contracts = contracts_of_model(self.line.declaration, self.line.model(model))
         as_of_ns = self._moment("model", model)
+        return self._order("model", model, as_of_ns, {"datasets": self._pinned(contracts, as_of_ns, model)})
+
+    def _pinned(self, contracts: Sequence[str], as_of_ns: int, needed_by: str) -> dict[str, Json]:
+        """The version of each contract at a moment."""
         pinned: dict[str, Json] = {}
-        for contract in contracts_of_model(self.line.declaration, declared):
+        for contract in contracts:
             version = published_as_of(self.line, contract, as_of_ns)
             if version is None:
                 raise UsageError(
                     "run.nothing-published",
-                    f"Nothing is published yet of {contract}, which {model} needs.",
+                    f"Nothing is published yet of {contract}, which {needed_by} needs.",
                     place=contract,
                     fix="Run its source first: andon run",
                 )
             pinned[contract] = version.digest
-        return self._order("model", model, as_of_ns, {"datasets": pinned})
+        return pinned
 
     def _order(self, kind: RunKind, subject: str, as_of_ns: int, facts: dict[str, Json]) -> Order:
         return Order(
@@ -206,15 +234,30 @@ class _Orders:
 
 
 def _check_subjects(declaration: Declaration, subjects: Sequence[str]) -> None:
-    known = [source.name for source in declaration.sources] + [model.name for model in declaration.models]
+    known = [one.name for one in (*declaration.origins, *declaration.models)]
     for subject in subjects:
         if subject not in known:
             raise UsageError(
                 "run.unknown-subject",
-                f"The factory has no source or model {subject!r}.",
+                f"The factory has no source, derivation or model {subject!r}.",
                 found=", ".join(known),
                 fix="Name one of those found.",
             )
+
+
+def _read_by(origin: Source | Derivation) -> tuple[str, ...]:
+    """The contracts that a derivation reads; none for a source."""
+    return contracts_of_derivation(origin) if isinstance(origin, Derivation) else ()
+
+
+def _tell_stale(line: Line, order: Order, tell: Tell) -> None:
+    """Say which pinned datasets were derived from earlier versions than those of the order's moment."""
+    versions = {name: published_as_of(line, name, order.as_of_ns) for name in line.contracts}
+    current = {name: version.digest for name, version in versions.items() if version}
+    for contract, digest in cast("Mapping[str, str]", order.facts["datasets"]).items():
+        behind = moved_on(line.records.manifests.get(digest), line.records.manifests.get, current)
+        if behind:
+            tell(f"{order.subject}: {contract} is older than {', '.join(behind)}, from which it is derived")
 
 
 def _gate(run: Run) -> str:

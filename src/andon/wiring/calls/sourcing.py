@@ -17,7 +17,7 @@ from andon.kernel.canonical import Json
 from andon.kernel.clock import iso
 from andon.kernel.digest import Digest
 from andon.line.matrix import matrix_of
-from andon.runtime.ingest_run import LANDED
+from andon.runtime.batches import LANDED
 from andon.runtime.line import Line
 from andon.runtime.tables import open_tables
 from andon.store.manifest import Manifest

@@ -12,7 +12,7 @@ from andon.kernel.canonical import Json
 from andon.kernel.digest import Digest, short
 from andon.kernel.errors import IntegrityError
 from andon.registry.lineage import Ancestor, ancestors, describe, is_closed
-from andon.runtime.ingest_run import LANDED
+from andon.runtime.batches import LANDED
 from andon.wiring.calls.finding import find_artefact
 from andon.wiring.calls.models import package_of
 from andon.wiring.calls.predictions import Logged, find_prediction

@@ -132,7 +132,7 @@ def _owners(gathered: Gathered) -> dict[str, str]:
     """Who answers for each job, as the factory declares it."""
     declaration = gathered.declaration
     found = {f"gate.{policy.gate}": policy.owner for policy in declaration.gates}
-    found |= {f"ingest.{source.contract}": source.owner for source in declaration.sources}
+    found |= {f"ingest.{origin.contract}": origin.owner for origin in declaration.origins}
     for model in declaration.models:
         features = next((one.owner for one in declaration.feature_sets if one.name == model.features), model.owner)
         found |= {f"features.{model.name}": features}
