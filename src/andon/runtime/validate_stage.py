@@ -16,7 +16,7 @@ from andon.expressions.evaluate import evaluate
 from andon.expressions.plan import plan_from_json
 from andon.kernel.canonical import Json, dumps, loads
 from andon.kernel.digest import Digest, short
-from andon.line.features.snapshot import ROW_ID, SEGMENT, targets
+from andon.line.features.snapshot import ROW_ID, SEGMENT, as_served, targets
 from andon.line.features.split import LABEL
 from andon.line.matrix import matrix_of
 from andon.line.validate.calibration import reliability
@@ -104,10 +104,12 @@ def _measure(case: _Case, run: Run, key: Digest) -> Made:
     features, labels = case.frame("holdout_features.parquet"), case.frame("holdout_labels.parquet")
     learned = {part: case.frame(f"{part}.parquet") for part in PARTS}
     columns = [feature.name for feature in case.package.features]
-    answers = ask(
-        case.line, case.candidate, pl.concat([frame.select(columns) for frame in (features, *learned.values())])
-    )
-    pieces = _pieces(answers, [features.height, *(frame.height for frame in learned.values())])
+    served = as_served(learned["fit"], columns)
+    asked = [frame.select(columns) for frame in (features, *learned.values())]
+    is_other = not served.equals(asked[1])
+    asked += [served] if is_other else []
+    answers = ask(case.line, case.candidate, pl.concat(asked))
+    pieces = _pieces(answers, [frame.height for frame in asked])
     trial = Trial(
         task=case.package.task,
         holdout=_rows(labels, pieces[0], case.package),
@@ -115,13 +117,13 @@ def _measure(case: _Case, run: Run, key: Digest) -> Made:
         features=case.package.features,
         learned={
             part: _rows(frame, piece, case.package)
-            for (part, frame), piece in zip(learned.items(), pieces[1:], strict=True)
+            for (part, frame), piece in zip(learned.items(), pieces[1:3], strict=True)
         },
         champion=_champion(case),
     )
     evidence = evidence_of(case.candidate.digest, trial)
     evidence = replace(evidence, measurements=(*evidence.measurements, *_team(case)))
-    baseline = _baseline(case, learned["fit"].select(columns), pieces[1], key)
+    baseline = _baseline(case, served, pieces[-1] if is_other else pieces[1], key)
     return Made(_report(case, run, evidence, trial, baseline, key), (baseline,))
 
 
