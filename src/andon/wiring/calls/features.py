@@ -10,29 +10,30 @@ from andon.expressions.functions import LEARNED
 from andon.expressions.joins import read_join
 from andon.expressions.plan import FeaturePlan, plan_from_json
 from andon.expressions.show import show
-from andon.expressions.tree import Node, columns_of, digest, joins_of, walk
+from andon.expressions.target_mean import target_means
+from andon.expressions.tree import Node, columns_of, digest, from_json, joins_of, walk
 from andon.kernel.canonical import Json
 from andon.kernel.clock import SECOND_NS
-from andon.kernel.digest import Digest
+from andon.kernel.digest import Digest, short
 from andon.kernel.errors import UsageError
 from andon.wiring.calls.declaring import declare
 from andon.wiring.calls.showing import named_rows
 from andon.wiring.children import LocalChildren
 from andon.wiring.settings import load_settings
 
-_NAMES: Final = ("feature", "kind", "is", "used by", "owner")
+NAMES: Final = ("feature", "kind", "is", "digest", "used by", "owner")
 
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """Every feature: name (`Set.feature`), kind, expression in words, the models that use it, owner."""
+    """Every feature: name (`Set.feature`), kind, expression in words, digest in short, models that use it, owner."""
 
     rows: list[list[str]]
     digests: tuple[Digest, ...]
 
     def to_json(self) -> list[Json]:
         """The features for programs, with the digests of their expressions."""
-        named = named_rows(_NAMES, self.rows)
+        named = named_rows(NAMES, self.rows)
         return [{**row, "digest": one} for row, one in zip(named, self.digests, strict=True) if isinstance(row, dict)]
 
 
@@ -83,7 +84,7 @@ def features_of(folder: Path) -> Features:
         AndonError: There is none, or its code cannot be read.
     """
     found = list(_declared(folder))
-    rows = [[one.name, one.kind, one.expression, ", ".join(one.models), one.owner] for one in found]
+    rows = [[one.name, one.kind, one.expression, short(one.digest), ", ".join(one.models), one.owner] for one in found]
     return Features(rows, tuple(one.digest for one in found))
 
 
@@ -110,13 +111,24 @@ def feature_of(folder: Path, name: str) -> Feature:
     return found[0]
 
 
+def features_of_model(declaration: Declaration, model: str) -> FeatureSet:
+    """The feature set that a declaration gives a model."""
+    name = next(one.features for one in declaration.models if one.name == model)
+    return next(one for one in declaration.feature_sets if one.name == name)
+
+
+def described(features: FeatureSet, declaration: Declaration) -> Iterator[Feature]:
+    """Every feature of a set, as a declaration has it."""
+    plan = plan_from_json(features.plan)
+    for name, node in plan.features:
+        yield _feature(name, node, plan, features, declaration)
+
+
 def _declared(folder: Path) -> Iterator[Feature]:
     settings = load_settings(folder)
     declaration = declare(settings, LocalChildren(settings.spool))
     for features in declaration.feature_sets:
-        plan = plan_from_json(features.plan)
-        for name, node in plan.features:
-            yield _feature(name, node, plan, features, declaration)
+        yield from described(features, declaration)
 
 
 def _feature(name: str, node: Node, plan: FeaturePlan, features: FeatureSet, declaration: Declaration) -> Feature:
@@ -126,11 +138,17 @@ def _feature(name: str, node: Node, plan: FeaturePlan, features: FeatureSet, dec
         digest=digest(node),
         owner=features.owner,
         expression=show(node),
-        reads=tuple(f"{contract}.{column}" for contract, column in columns_of(node)),
+        reads=tuple(f"{contract}.{column}" for contract, column in _read(node, from_json(features.label))),
         windows=tuple(_seen(join, plan.spine) for join in joins_of(node)),
         learned=tuple(sorted({each.op for each in walk(node) if each.op in LEARNED})),
         models=tuple(model.name for model in declaration.models if model.features == features.name),
     )
+
+
+def _read(node: Node, label: Node) -> tuple[tuple[str, str], ...]:
+    """The columns that a feature is computed from, those of the label among them where it learns from labels."""
+    learned = columns_of(label) if target_means(node) else ()
+    return tuple(sorted({*columns_of(node), *learned}))
 
 
 def _seen(node: Node, spine: str) -> str:
