@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from andon.attest.statement import ADMISSION, REVOCATION, ROLLBACK
-from andon.contracts.dataset import contract_from_json
 from andon.contracts.declaration import Declaration, FeatureSet
-from andon.expressions.tree import columns_of, digest, from_json
+from andon.expressions.marks import reads_of
+from andon.expressions.tree import digest, from_json
 from andon.gates.chain import release_facts
 from andon.kernel.digest import Digest, short
 from andon.kernel.errors import UsageError
@@ -129,8 +129,7 @@ def _reads(features: FeatureSet, declaration: Declaration) -> Iterator[_Read]:
     for one in described(features, declaration):
         yield _Read(one.name, one.digest, one.reads)
     label = from_json(features.label)
-    columns = tuple(f"{contract}.{column}" for contract, column in columns_of(label))
-    yield _Read(f"{features.name}.label", digest(label), columns)
+    yield _Read(f"{features.name}.label", digest(label), reads_of(label, label))
 
 
 def _releases(opened: Opened) -> Mapping[Digest, tuple[Standing, ...]]:
@@ -150,7 +149,7 @@ def _releases(opened: Opened) -> Mapping[Digest, tuple[Standing, ...]]:
 
 def _check_known(name: str, declared: Iterable[Declaration], reads: Iterable[_Read]) -> None:
     """That nobody uses a column is an answer, if there is such a column."""
-    contracts = (contract_from_json(value) for one in declared for value in one.contracts.values())  # type: ignore[arg-type]  # its reader checks
+    contracts = (contract for one in declared for contract in one.datasets().values())
     columns = {f"{contract.name}.{column.name}" for contract in contracts for column in contract.columns}
     if name in columns:
         return
