@@ -42,6 +42,28 @@ class Gusts(Weather):
 SAME = Weather.origin == Schedule.origin
 
 
+class Passenger(Contract):
+    passenger = category(key=True, pii=True)
+    born = time(pii=True, protected=True)
+    sex = category(nullable=True, protected=True)
+    children = integer(ge=0, protected=True)
+    weight = number(pii=True)
+    income = fixed(scale=2, protected=True)
+    disabled = boolean(protected=True, segment=True)
+    seat = category()
+
+
+def test_a_mark_stands_in_the_contract_and_a_contract_without_any_is_what_it_was():
+    """Marks were added later: the digest of what was published before must stay."""
+    value = contract_value(Passenger, "ops")
+    assert value.marked("pii") == ("passenger", "born", "weight")
+    assert value.marked("protected") == ("born", "sex", "children", "income", "disabled")
+    assert contract_from_json(loads(dumps(value.to_json()))) == value
+    plain = [each for each in value.to_json()["columns"] if each["name"] == "seat"]
+    assert set(plain[0]) == {"name", "kind", "role", "nullable", "unit", "tz", "scale", "segment"}
+    assert contract_value(Schedule, "ops").marked("pii") == ()
+
+
 def test_a_contract_becomes_data_that_reads_back():
     """The declaration is all that leaves the process that runs the team's code."""
     value = contract_value(Schedule, "ops")

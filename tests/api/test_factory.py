@@ -229,6 +229,7 @@ LABEL = "is_late = Arrival.late_min.lookup(match=Arrival.id == Order.id) > 15"
         (CODE.replace("shop = Order.shop.codes(min_count=2)",
                       "shop = Plain.name.lookup(match=Plain.id == Order.id).codes(min_count=2)"),
          "factory.no-source", "@factory.features"),
+        (CODE.replace("codes(min_count=2)", "target_mean(of='late')"), "expression.target-mean", "@factory.features"),
         (CODE.replace("@factory.features(Order", "@factory.features(Plain"), "factory.no-source", "@factory.features"),
         (CODE.replace("@factory.model(Known", "@factory.model(Order"), "factory.unknown", "@factory.model"),
         (CODE.replace("p: Knobs", "p: int"), "factory.training", "@factory.model"),

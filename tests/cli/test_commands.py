@@ -15,6 +15,7 @@ LOOKING = [
     ("release", "list"),
     ("feature", "list"),
     ("feature", "show", "busy"),
+    ("feature", "used-by", "Parcel.weight"),
     ("data", "list"),
     ("data", "quarantine", "Parcel"),
     ("monitor", "report"),
@@ -46,6 +47,8 @@ def test_one_model_one_release_one_lineage(andon, released, digest, tmp_path):
     shown = andon("release", "show", release, *folder).json
     assert shown["state"] == "serving"
     assert {one["digest"] for one in andon("lineage", release, *folder).json["lineage"]} > {release, digest}
+    assert andon("feature", "diff", release, digest, *folder).json["lines"][-1].startswith("5 of 5")
+    assert "5 of 5 are the same" in andon("feature", "diff", release, digest, "-C", released.folder).out
     written = andon("model", "report", digest, "--to", tmp_path / "report.html", *folder).json["report"]
     assert (tmp_path / "report.html").samefile(written)
 

@@ -112,6 +112,11 @@ def _floats(below):
     calls = [_call(op, x) for op in ("log", "log1p", "sqrt", "exp", "sin", "cos", "tanh", "floor", "ceil", "round")]
     casts = [_call("to_float", below[each]) for each in (INT, FIXED, BOOL)]
     right = _call("div", literal, x)
+    learned = [
+        {"vocabulary": words, "means": tuple(mean.hex() for mean in means), "overall": (0.1).hex()}
+        for words, means in (((), ()), (("", "b", "é"), (-0.0, 5e-324, -1.7e308)))
+    ]
+    casts += [_call("target_mean", below[CATEGORY], smoothing=1, **each) for each in learned]
     return [_call("mul", x, x | literal), _call("div", x, (x | literal).filter(_divisor)), right, *calls, *casts]
 
 

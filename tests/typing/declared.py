@@ -47,6 +47,7 @@ is_late = Departure.late_min.lookup(match=Departure.flight == Schedule.flight) >
 class Delay:
     hour = Schedule.departs.hour(NEW_YORK)
     carrier = Schedule.carrier.codes(min_count=100)
+    carrier_late = Schedule.carrier.target_mean(smoothing=50)
     wind = Weather.wind_mph.last(within="3h", match=here)
     late_3h = Departure.late_min.mean(over="3h", match=same_origin)
     late_1d = Departure.late_min.mean(over="1d", match=same_origin, where=Departure.late_min > 0)
@@ -66,6 +67,7 @@ class Delay:
 
 assert_type(is_late, Bool)
 assert_type(Delay.hour, Int)
+assert_type(Delay.carrier_late, Float)
 assert_type(Delay.worst_1d, Int)
 assert_type(Delay.calmest_1d, Float)
 assert_type(Delay.spread_1d, Float)

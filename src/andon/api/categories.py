@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from andon.api.lift import constant
-from andon.api.typed import Bool, Expr, Int, is_among, two_sided
+from andon.api.typed import Bool, Expr, Float, Int, is_among, two_sided
 from andon.expressions import tree
 from andon.expressions.functions import CATEGORY
 
@@ -57,3 +57,18 @@ class Category(Expr):
         Others are -1, null stays null. The list is learned once and is then a constant of the feature plan.
         """
         return Int(tree.apply("codes", self.node, min_count=min_count), self.home)
+
+    def target_mean(self, *, smoothing: int = 20, of: str | None = None) -> Float:
+        """The mean label of the rows to fit on that have this text.
+
+        The means are learned once and are then constants of the feature plan. A row to fit on gets the mean of other
+        stretches of time than its own, so that it never learns its own label. A text that was not there has the mean of
+        all rows, null stays null.
+
+        Args:
+            smoothing: How many rows of the mean of all rows are added to those of each text; the fewer rows a text has,
+                the nearer it is to the mean of all.
+            of: For a label that is a category: the class whose share is meant.
+        """
+        named = {} if of is None else {"of": of}
+        return Float(tree.apply("target_mean", self.node, smoothing=smoothing, **named), self.home)

@@ -1,7 +1,11 @@
-"""Columns as a contract declares them: numbers, texts, moments, and when things happened and became known."""
+"""Columns as a contract declares them: numbers, texts, moments, and when things happened and became known.
+
+`pii=True` marks a column whose values are about a person who can be told by them, `protected=True` one by which people
+are protected from being treated. Features that are computed from such columns carry their marks.
+"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import Final
 
@@ -65,13 +69,15 @@ def integer(
     nullable: bool = False,
     unit: str = "",
     max_null_share: float | None = None,
+    pii: bool = False,
+    protected: bool = False,
 ) -> Int:
     """A column of 64-bit whole numbers.
 
     Raises:
         UsageError: A bound is not a whole number, or a key is nullable.
     """
-    column = Column("", "int", _role(key), nullable, unit, segment=segment)
+    column = Column("", "int", _role(key), nullable, unit, segment=segment, pii=pii, protected=protected)
     return Int(*_declare(column, INT, _bounds(INT, ge, gt, le, lt), (), max_null_share))
 
 
@@ -84,13 +90,15 @@ def number(
     nullable: bool = False,
     unit: str = "",
     max_null_share: float | None = None,
+    pii: bool = False,
+    protected: bool = False,
 ) -> Float:
     """A column of 64-bit floating point numbers; NaN counts as null.
 
     Raises:
         UsageError: A bound is not a number.
     """
-    column = Column("", "float", "value", nullable, unit)
+    column = Column("", "float", "value", nullable, unit, pii=pii, protected=protected)
     return Float(*_declare(column, FLOAT, _bounds(FLOAT, ge, gt, le, lt), (), max_null_share))
 
 
@@ -104,6 +112,8 @@ def fixed(
     nullable: bool = False,
     unit: str = "",
     max_null_share: float | None = None,
+    pii: bool = False,
+    protected: bool = False,
 ) -> Fixed:
     """A column of decimals, kept exactly as whole numbers of `scale` decimals (1 to 18).
 
@@ -113,13 +123,21 @@ def fixed(
     if not 1 <= scale <= 18:
         raise UsageError("contract.scale", "A scale is 1 to 18 decimals.", found=str(scale), fix="Use integer() for 0.")
     type_ = Type("fixed", scale)
-    column = Column("", "fixed", "value", nullable, unit, scale=scale)
+    column = Column("", "fixed", "value", nullable, unit, scale=scale, pii=pii, protected=protected)
     return Fixed(*_declare(column, type_, _bounds(type_, ge, gt, le, lt), (), max_null_share))
 
 
-def boolean(*, segment: bool = False, nullable: bool = False, max_null_share: float | None = None) -> Bool:
+def boolean(
+    *,
+    segment: bool = False,
+    nullable: bool = False,
+    max_null_share: float | None = None,
+    pii: bool = False,
+    protected: bool = False,
+) -> Bool:
     """A column of true and false."""
-    return Bool(*_declare(Column("", "bool", "value", nullable, segment=segment), BOOL, (), (), max_null_share))
+    column = Column("", "bool", "value", nullable, segment=segment, pii=pii, protected=protected)
+    return Bool(*_declare(column, BOOL, (), (), max_null_share))
 
 
 def category(
@@ -129,6 +147,8 @@ def category(
     one_of: Sequence[str] = (),
     nullable: bool = False,
     max_null_share: float | None = None,
+    pii: bool = False,
+    protected: bool = False,
 ) -> Category:
     """A column of texts.
 
@@ -137,23 +157,33 @@ def category(
     """
     if isinstance(one_of, str):
         raise UsageError("contract.one-of", "one_of= takes several texts.", found=one_of, fix='one_of=("EWR", "JFK")')
-    column = Column("", "category", _role(key), nullable, segment=segment)
+    column = Column("", "category", _role(key), nullable, segment=segment, pii=pii, protected=protected)
     allowed = tuple(constant(value, CATEGORY) for value in one_of)
     return Category(*_declare(column, CATEGORY, (), allowed, max_null_share))
 
 
-def time(*, tz: str = "UTC", nullable: bool = False, max_null_share: float | None = None) -> Time:
+def time(
+    *,
+    tz: str = "UTC",
+    nullable: bool = False,
+    max_null_share: float | None = None,
+    pii: bool = False,
+    protected: bool = False,
+) -> Time:
     """A column of moments.
 
     Args:
         tz: The zone in which a source's times without a zone are meant.
         nullable: Whether null is a value.
         max_null_share: The share of rows that may be null in a batch.
+        pii: Whether its values are about a person who can be told by them, such as a date of birth.
+        protected: Whether people are protected from being treated by it.
 
     Raises:
         InputError: There is no such time zone.
     """
-    return Time(*_declare(_moment("value", tz, nullable=nullable), TIME, (), (), max_null_share))
+    column = replace(_moment("value", tz, nullable=nullable), pii=pii, protected=protected)
+    return Time(*_declare(column, TIME, (), (), max_null_share))
 
 
 def event_time(*, known_after: str | None = None, tz: str = "UTC") -> Time:

@@ -253,6 +253,16 @@ class Checks:
         return _check("overfitting_at_most", "model", ("gap.auc", "le", _share(gap)), labels=frozenset({"bool"}))
 
     @property
+    def no_pii_features(self) -> Check:
+        """Model gate: no feature comes from a column that its contract marks with `pii=True`."""
+        return _check("no_pii_features", "model", ("pii.features", "le", 0.0))
+
+    @property
+    def no_protected_features(self) -> Check:
+        """Model gate: no feature comes from a column that its contract marks with `protected=True`."""
+        return _check("no_protected_features", "model", ("protected.features", "le", 0.0))
+
+    @property
     def lineage_closed(self) -> Check:
         """Release gate: everything the release was made from is recorded."""
         return _check("lineage_closed", "release", ("lineage.open", "le", 0.0))

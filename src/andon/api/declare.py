@@ -15,6 +15,7 @@ from andon.contracts.dataset import DatasetContract
 from andon.contracts.declaration import Declaration, FeatureSet, Model, Release, Source
 from andon.contracts.policy import Criterion, GateKind, Policy, SignOffRule
 from andon.expressions.plan import FeaturePlan, check_expression
+from andon.expressions.target_mean import check_label
 from andon.expressions.tree import columns_of, to_json
 from andon.kernel.errors import UsageError
 
@@ -91,6 +92,7 @@ def _feature_set(item: Features, contracts: dict[str, DatasetContract]) -> Featu
     with placed(item.place):
         plan = FeaturePlan(spine.name, spine.event_time or "", tuple((name, value.node) for name, value in item.items))
         check_expression("label", item.label.node, spine.name)
+        check_label(plan, item.label.node)
     used = {contract for _, value in (*item.items, ("label", item.label)) for contract, _ in columns_of(value.node)}
     for name in sorted(used - set(contracts)):
         raise no_source(name, item.name, item.place, contracts)

@@ -8,9 +8,10 @@ from andon.api.contract import Contract, contract_value
 from andon.api.derived import plan_of
 from andon.api.registered import Derived, Features
 from andon.contracts.dataset import DatasetContract
-from andon.expressions.evaluate import evaluate
-from andon.expressions.fit import fit
+from andon.expressions.evaluate import evaluate_label
+from andon.expressions.fit import learn_all
 from andon.expressions.plan import FeaturePlan
+from andon.expressions.target_mean import Labels, check_label, target_means
 from andon.expressions.tree import contracts_of
 from andon.kernel.errors import InputError, UsageError
 from andon.line.ingest.derive import derive
@@ -26,7 +27,8 @@ def try_features(features: Features, rows: Rows, *, owner: str, now_ns: int) -> 
     """The features of the spine's rows among these rows, as a factory with these rows would compute them.
 
     Args:
-        features: What to compute. What it has to learn it learns from all rows of the spine.
+        features: What to compute. What it has to learn it learns from all rows of the spine, and a `target_mean` from
+            those whose label has matured; each row then has the value that it would have as a row to fit on.
         rows: Raw rows for the spine and for each contract that the features join, as sources would bring them.
         owner: Who answers for contracts that name nobody.
         now_ns: What counts as now for the contracts' rules.
@@ -43,13 +45,28 @@ def try_features(features: Features, rows: Rows, *, owner: str, now_ns: int) -> 
     _check_given(features, (spine,), contracts)
     nodes = tuple((name, value.node) for name, value in features.items)
     plan = FeaturePlan(spine, contracts[spine][0].event_time or "", nodes)
+    check_label(plan, features.label.node)
+    learns = any(target_means(node) for _, node in nodes)
     _check_given(features, plan.contracts, contracts)
+    _check_given(features, contracts_of(features.label.node) if learns else (), contracts)
     tables = {name: _table(found, frame, now_ns) for name, (found, frame) in contracts.items()}
     asking = tables[spine].collect()
     others = {name: table for name, table in tables.items() if name in plan.contracts}
-    fitted = fit(plan, asking, others)
+    labels = _labels(features, plan, asking, tables, now_ns) if learns else None
+    learned = learn_all(plan, asking, others, labels)
+    found = learned.features(asking, pl.Series([True]).new_from_index(0, len(asking)), others)
     keys = [*contracts[spine][0].of_role("key"), plan.asked]
-    return pl.concat([asking.select(list(dict.fromkeys(keys))), evaluate(fitted, asking, others)], how="horizontal")
+    return pl.concat([asking.select(list(dict.fromkeys(keys))), found], how="horizontal")
+
+
+def _labels(
+    features: Features, plan: FeaturePlan, asking: pl.DataFrame, tables: Mapping[str, pl.LazyFrame], now_ns: int
+) -> Labels:
+    """The labels that have matured, as a model would learn from them."""
+    label = features.label.node
+    found = evaluate_label(label, plan.spine, asking, tables, now_ns)
+    is_mature = asking[plan.asked].to_physical() + features.label_within_ns < now_ns
+    return Labels(found.select(pl.when(is_mature).then("label"))["label"], label.type)
 
 
 def try_derivation(derived: Derived, rows: Rows, *, owner: str, now_ns: int) -> pl.DataFrame:

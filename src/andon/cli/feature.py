@@ -7,7 +7,7 @@ import typer
 from andon.cli.options import HERE, AsJson, Folder, Target
 from andon.cli.output import EXIT_FAILED, Output, reported
 
-app = typer.Typer(help="Features: list, show, explain, audit, rebuild.", no_args_is_help=True)
+app = typer.Typer(help="Features: list, show, diff, used-by, explain, audit, rebuild.", no_args_is_help=True)
 
 
 @app.command("list")
@@ -15,10 +15,10 @@ def list_features(folder: Folder = HERE, as_json: AsJson = False) -> None:
     """List the features that the factory's code declares, with the models that use them."""
     output = Output(as_json)
     with reported(output):
-        from andon.wiring.calls.features import features_of
+        from andon.wiring.calls.features import NAMES, features_of
 
         found = features_of(folder)
-        output.table(["feature", "kind", "is", "used by", "owner"], found.rows)
+        output.table(NAMES, found.rows)
         output.result(found.to_json())
 
 
@@ -36,6 +36,49 @@ def show(
 
         found = feature_of(folder, name)
         output.table([found.name, ""], found.rows)
+        output.result(to_json(found))
+
+
+@app.command("diff")
+def diff(
+    before: Annotated[str, typer.Argument(help="A release, model or snapshot: the beginning of its digest.")],
+    after: Annotated[str, typer.Argument(help="Another one.")],
+    folder: Folder = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Compare the features of two releases, models or snapshots: added, removed, renamed, changed, learned anew."""
+    output = Output(as_json)
+    with reported(output):
+        from andon.contracts.wire import to_json
+        from andon.wiring.ask import ask
+        from andon.wiring.calls.feature_versions import diff_features
+
+        found = ask(diff_features, folder, before, after)
+        for line in found.lines:
+            output.say(line)
+        if found.rows:
+            output.table(["feature", "", "before", "after"], found.rows)
+        output.result(to_json(found))
+
+
+@app.command("used-by")
+def used_by(
+    name: Annotated[str, typer.Argument(help="A feature, the beginning of its digest, or CONTRACT.COLUMN.")],
+    folder: Folder = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Show which models and releases use a feature, or a column of a contract, of all that were ever trained."""
+    output = Output(as_json)
+    with reported(output):
+        from andon.contracts.wire import to_json
+        from andon.wiring.ask import ask
+        from andon.wiring.calls.feature_use import uses_of
+
+        found = ask(uses_of, folder, name)
+        for line in found.lines:
+            output.say(line)
+        if found.rows:
+            output.table(["feature", "digest", "model", "trained as", "releases"], found.rows)
         output.result(to_json(found))
 
 

@@ -11,6 +11,7 @@ from andon.kernel.errors import InputError
 Kind = Literal["int", "fixed", "float", "bool", "category", "time"]
 Role = Literal["value", "key", "event_time", "known_at"]
 Severity = Literal["block", "quarantine"]
+Mark = Literal["pii", "protected"]
 Scope = Literal["row", "unique", "null_share"]
 
 
@@ -28,6 +29,8 @@ class Column:
         tz: The zone in which a source's times without a zone are meant.
         scale: Decimals of a `fixed` column.
         segment: Whether measurements are also made for each of its values.
+        pii: Whether its values are about a person who can be told by them, alone or with others.
+        protected: Whether the law or the owner protects people from being treated by it, as sex, age or origin.
     """
 
     name: str
@@ -38,6 +41,8 @@ class Column:
     tz: str = "UTC"
     scale: int = 0
     segment: bool = False
+    pii: bool = False
+    protected: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +103,10 @@ class DatasetContract:
         """Names of the columns with a role, in order."""
         return tuple(column.name for column in self.columns if column.role == role)
 
+    def marked(self, mark: Mark) -> tuple[str, ...]:
+        """Names of the columns that bear a mark, in order."""
+        return tuple(column.name for column in self.columns if (column.pii if mark == "pii" else column.protected))
+
     @property
     def event_time(self) -> str | None:
         """Name of the event time column, if there is one."""
@@ -114,7 +123,10 @@ class DatasetContract:
         return self.known_after_ns is not None or bool(self.of_role("known_at"))
 
     def to_json(self) -> dict[str, Json]:
-        """The contract as JSON; `from_json` reads it back."""
+        """The contract as JSON; `contract_from_json` reads it back.
+
+        A mark stands there only where it is set, so that a contract without any is the same as before there were marks.
+        """
         return {
             "name": self.name,
             "columns": [
@@ -127,6 +139,8 @@ class DatasetContract:
                     "tz": c.tz,
                     "scale": c.scale,
                     "segment": c.segment,
+                    **({"pii": True} if c.pii else {}),
+                    **({"protected": True} if c.protected else {}),
                 }
                 for c in self.columns
             ],

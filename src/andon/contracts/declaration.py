@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import cast
 
+from andon.contracts.dataset import DatasetContract, contract_from_json
 from andon.contracts.policy import Policy
 from andon.contracts.wire import to_json
 from andon.kernel.canonical import Json
@@ -125,6 +127,14 @@ class Declaration:
     def digest(self) -> Digest:
         """Identity of the declaration."""
         return self._digest
+
+    def datasets(self) -> dict[str, DatasetContract]:
+        """The dataset contracts, read.
+
+        Raises:
+            InputError: One of them is none.
+        """
+        return {name: contract_from_json(cast("Mapping[str, Json]", value)) for name, value in self.contracts.items()}
 
     @cached_property
     def _digest(self) -> Digest:

@@ -9,7 +9,7 @@ import polars as pl
 from polars.expr.datetime import ExprDateTimeNameSpace
 
 from andon.expressions.functions import CALENDAR, LEARNED, Type
-from andon.expressions.tree import Node, refuse, unlearned
+from andon.expressions.tree import Node, means_of, refuse, unlearned
 from andon.expressions.zones import require
 
 _SECOND_NS: Final = 1_000_000_000
@@ -83,6 +83,8 @@ def _compile(node: Node, name: Name) -> pl.Expr:
             return cast * (1.0 / 10 ** node.args[0].type.scale) if kind == "fixed" else cast
         case "codes":
             return _codes(node, args[0])
+        case "target_mean":
+            return _target_mean(node, args[0])
         case _:
             pass
     if node.op in LEARNED:
@@ -196,6 +198,12 @@ def _codes(node: Node, values: pl.Expr) -> pl.Expr:
     words = node.texts("vocabulary")
     numbers = values.replace_strict(list(words), list(range(len(words))), default=-1, return_dtype=pl.Int64)
     return pl.when(values.is_not_null()).then(numbers if words else pl.lit(-1, dtype=pl.Int64))
+
+
+def _target_mean(node: Node, values: pl.Expr) -> pl.Expr:
+    means, overall = means_of(node)
+    numbers = values.replace_strict(list(means), list(means.values()), default=overall, return_dtype=pl.Float64)
+    return pl.when(values.is_not_null()).then(numbers if means else pl.lit(overall, dtype=pl.Float64))
 
 
 def _calendar(node: Node, time: pl.Expr) -> pl.Expr:

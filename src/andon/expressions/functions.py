@@ -136,6 +136,12 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
     "codes": Function("a category", _alike(("category",), INT), params=("min_count",), optional=("vocabulary",)),
     "standardised": Function("a float", _alike(("float",))),
     "bins": Function("a number", _alike(_NUMBERS, INT), params=("number",)),
+    "target_mean": Function(
+        "a category",
+        _alike(("category",), FLOAT),
+        params=("smoothing",),
+        optional=("of", "vocabulary", "means", "overall"),
+    ),
     "lookup": Function("any value of another contract", _alike(_ANY), params=("match",), optional=("where",)),
     "last": Function(
         "any value of another contract",
@@ -156,7 +162,7 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
     "first": Function("any value of another contract", _alike(_ANY), params=_WINDOW, optional=("where",)),
     "distinct": Function("any value of another contract", _alike(_ANY, INT), params=_WINDOW, optional=("where",)),
 }
-LEARNED: Final = frozenset({"codes", "standardised", "bins"})
+LEARNED: Final = frozenset({"codes", "standardised", "bins", "target_mean"})
 SUMS: Final = frozenset({"count", "sum", "mean", "std"})
 EXTREMES: Final = frozenset({"min", "max", "first"})
 WINDOWS: Final = SUMS | EXTREMES | {"distinct"}

@@ -8,7 +8,7 @@ from typing import Final
 from andon.expressions.functions import CALENDAR, LEARNED, Type
 from andon.expressions.literals import HIGHEST, LOWEST
 from andon.expressions.row_functions import SCOPE
-from andon.expressions.tree import Node, refuse, unlearned
+from andon.expressions.tree import Node, means_of, refuse, unlearned
 from andon.expressions.zones import require
 
 Value = None | bool | int | float | str
@@ -163,6 +163,9 @@ class _Writer:
                 return f"{args[0]}[:{node.number('number')}]"
             case "codes":
                 return f"{self._constant(_vocabulary(node))}({args[0]}, -1)"
+            case "target_mean":
+                means, overall = means_of(node)
+                return f"{self._constant(means.get)}({args[0]}, {self._literal(overall)})"
             case _:
                 pass
         if node.op in LEARNED:

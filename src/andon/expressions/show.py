@@ -21,7 +21,7 @@ _SIGNS: Final = {
     "and": "&",
     "or": "|",
 }
-_HIDDEN: Final = frozenset({"table", "event_time", "vocabulary"})
+_HIDDEN: Final = frozenset({"table", "event_time", "vocabulary", "means", "overall"})
 
 
 def show(node: Node) -> str:

@@ -1,8 +1,9 @@
 """The tree itself: an expression over columns as a typed value that can be written, read, hashed and compared."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import pairwise
+from math import isfinite
 from reprlib import repr as shorten
 from typing import Final, get_args
 
@@ -119,6 +120,8 @@ def apply(op: str, *args: Node, **params: "str | int | bool | tuple[str, ...] | 
         raise refuse("params", f"{op} takes {names}.", op, ", ".join(sorted(params)) or "nothing")
     for name, value in params.items():
         _check_param(op, name, value)
+    if op in LEARNED:
+        _check_learned(op, args, params)
     trees = [*args, *(value for value in params.values() if isinstance(value, Node))]
     depth = 1 + max(tree.depth for tree in trees)
     if depth > MAX_DEPTH:
@@ -146,7 +149,7 @@ def _check_literals(op: str, args: Sequence[Node]) -> None:
 
 
 def _check_param(op: str, name: str, value: object) -> None:
-    if name in _DURATIONS or name == "min_count":
+    if name in _DURATIONS or name in ("min_count", "smoothing"):
         most = _LONGEST_NS if name in _DURATIONS else 2**53
         good = isinstance(value, int) and not isinstance(value, bool) and 0 < value < most
     elif name == "number":
@@ -156,10 +159,33 @@ def _check_param(op: str, name: str, value: object) -> None:
     elif name == "vocabulary":
         good = isinstance(value, tuple) and all(isinstance(v, str) for v in value)
         good = good and list(value) == sorted(set(value))  # type: ignore[call-overload]
+    elif name in ("means", "overall"):
+        good = isinstance(value, tuple if name == "means" else str)
+        good = good and all(map(_is_finite, value if isinstance(value, tuple) else (value,)))
     else:
         good = isinstance(value, str) and value != ""
     if not good:
         raise refuse("params", f"{name} of {op} is not what it must be.", op, repr(value)[:200])
+
+
+def _check_learned(op: str, args: Sequence[Node], params: Mapping[str, object]) -> None:
+    """What was learned is there as a whole; and nothing learns from what has learned from labels."""
+    if any(each.op == "target_mean" for arg in args for each in walk(arg)):
+        fix = "Use target_mean as it is, or compute with it: + - * /, clip, bucket with edges of your own."
+        message = f"{op} cannot learn from a target_mean: it would carry a row's own label back to it."
+        raise refuse("learned-label", message, op, "target_mean", fix)
+    if op == "target_mean":
+        learned = [params[name] for name in ("vocabulary", "means", "overall") if name in params]
+        if len(learned) not in (0, 3) or (learned and len(learned[0]) != len(learned[1])):  # type: ignore[arg-type]
+            raise refuse("params", "A mean belongs to every text of a target_mean.", op, ", ".join(sorted(params)))
+
+
+def _is_finite(text: object) -> bool:
+    """Whether this is a finite float as constants stand in the tree."""
+    try:
+        return isinstance(text, str) and isfinite(value := float.fromhex(text)) and value.hex() == text
+    except (ValueError, OverflowError):
+        return False
 
 
 def children(node: Node) -> tuple[Node, ...]:
@@ -293,10 +319,21 @@ def digest(node: Node) -> Digest:
     return of_value({"semantics": SEMANTICS, "expression": to_json(node)})
 
 
-def fitted(node: Node, vocabulary: Sequence[str]) -> Node:
-    """A `codes` node with what it learned."""
-    params = (("min_count", node.number("min_count")), ("vocabulary", tuple(vocabulary)))
-    return replace(node, params=params)
+def fitted(node: Node, **learned: "str | tuple[str, ...]") -> Node:
+    """A node that learns, with what it learned beside its params: a vocabulary, and means for it."""
+    return apply(node.op, *node.args, **{**dict(node.params), **learned})
+
+
+def means_of(node: Node) -> tuple[dict[str, float], float]:
+    """What a `target_mean` learned: the mean of each text, and that of texts which were not there.
+
+    Raises:
+        InputError: It has not learned yet.
+    """
+    if not node.has("vocabulary"):
+        raise unlearned(node)
+    means = map(float.fromhex, node.texts("means"))
+    return dict(zip(node.texts("vocabulary"), means, strict=True)), float.fromhex(node.text("overall"))
 
 
 def is_fitted(node: Node) -> bool:

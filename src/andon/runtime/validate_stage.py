@@ -13,13 +13,15 @@ from andon.contracts.evidence import Evidence, Measurement
 from andon.contracts.model import Package
 from andon.contracts.wire import from_json, to_json
 from andon.expressions.evaluate import evaluate
+from andon.expressions.marks import Carried, carried_marks, words_of_marks
 from andon.expressions.plan import plan_from_json
 from andon.kernel.canonical import Json, dumps, loads
 from andon.kernel.digest import Digest, short
-from andon.line.features.snapshot import ROW_ID, SEGMENT, targets
+from andon.line.features.snapshot import ROW_ID, SEGMENT, as_served, targets
 from andon.line.features.split import LABEL
 from andon.line.matrix import matrix_of
 from andon.line.validate.calibration import reliability
+from andon.line.validate.marked import measure_marks
 from andon.line.validate.report import About, report
 from andon.line.validate.stage import Champion, Rows, Trial, evidence_of
 from andon.measures.profile import build_baseline
@@ -42,7 +44,7 @@ PARTS: Final = ("fit", "tune")
 
 @dataclass(frozen=True, slots=True)
 class _Case:
-    """One candidate with what it is measured by."""
+    """One candidate with what it is measured by, and the marks that its features carry."""
 
     line: Line
     model: Model
@@ -50,6 +52,7 @@ class _Case:
     package: Package
     snapshot: Manifest
     champion: Manifest | None
+    carried: Mapping[str, Carried]
 
     def frame(self, name: str) -> pl.DataFrame:
         """Rows of the snapshot."""
@@ -72,6 +75,8 @@ def step_validate(line: Line, run: Run, tell: Tell) -> Run:
     model = line.model(run.subject)
     candidate = line.records.manifests.get(digest)
     snapshot = line.records.manifests.get(str(run.facts["snapshot"]))
+    package = package_of(line, candidate)
+    carried = carried_marks(package.plan, line.feature_set(model.features).label, line.contracts.values())
     key = stage_key(
         "validate",
         {
@@ -79,9 +84,10 @@ def step_validate(line: Line, run: Run, tell: Tell) -> Run:
             "snapshot": snapshot.digest,
             "champion": champion.digest if champion else "",
             "measures": dict(model.measures),
+            **({"marks": _json(carried)} if carried else {}),
         },
     )
-    case = _Case(line, model, candidate, package_of(line, candidate), snapshot, champion)
+    case = _Case(line, model, candidate, package, snapshot, champion, carried)
 
     def measure() -> Made:
         tell(f"{run.subject}: measuring on {snapshot.object('holdout_features.parquet').rows} holdout rows")
@@ -104,10 +110,12 @@ def _measure(case: _Case, run: Run, key: Digest) -> Made:
     features, labels = case.frame("holdout_features.parquet"), case.frame("holdout_labels.parquet")
     learned = {part: case.frame(f"{part}.parquet") for part in PARTS}
     columns = [feature.name for feature in case.package.features]
-    answers = ask(
-        case.line, case.candidate, pl.concat([frame.select(columns) for frame in (features, *learned.values())])
-    )
-    pieces = _pieces(answers, [features.height, *(frame.height for frame in learned.values())])
+    served = as_served(learned["fit"], columns)
+    asked = [frame.select(columns) for frame in (features, *learned.values())]
+    is_other = not served.equals(asked[1])
+    asked += [served] if is_other else []
+    answers = ask(case.line, case.candidate, pl.concat(asked))
+    pieces = _pieces(answers, [frame.height for frame in asked])
     trial = Trial(
         task=case.package.task,
         holdout=_rows(labels, pieces[0], case.package),
@@ -115,14 +123,19 @@ def _measure(case: _Case, run: Run, key: Digest) -> Made:
         features=case.package.features,
         learned={
             part: _rows(frame, piece, case.package)
-            for (part, frame), piece in zip(learned.items(), pieces[1:], strict=True)
+            for (part, frame), piece in zip(learned.items(), pieces[1:3], strict=True)
         },
         champion=_champion(case),
     )
     evidence = evidence_of(case.candidate.digest, trial)
-    evidence = replace(evidence, measurements=(*evidence.measurements, *_team(case)))
-    baseline = _baseline(case, learned["fit"].select(columns), pieces[1], key)
+    marks = measure_marks(case.carried, labels.height)
+    evidence = replace(evidence, measurements=(*evidence.measurements, *marks, *_team(case)))
+    baseline = _baseline(case, served, pieces[-1] if is_other else pieces[1], key)
     return Made(_report(case, run, evidence, trial, baseline, key), (baseline,))
+
+
+def _json(carried: Mapping[str, Carried]) -> Json:
+    return {name: {mark: list(columns) for mark, columns in marks.items()} for name, marks in carried.items()}
 
 
 def _pieces(answers: npt.NDArray[np.float64], lengths: Sequence[int]) -> list[npt.NDArray[np.float64]]:
@@ -212,6 +225,7 @@ def _report(case: _Case, run: Run, evidence: Evidence, trial: Trial, baseline: M
             ("Threads", str(package.threads)),
             ("Environment", short(package.environment)),
             ("Features", feature_set.name),
+            *((f"From {mark} columns", text) for mark, text in words_of_marks(case.carried)),
         ),
     )
     bins = reliability(trial.holdout.y, trial.holdout.p) if package.task == "binary" else ()

@@ -19,6 +19,8 @@ from andon.wiring.calls.datasets import datasets_of, quarantine_of
 from andon.wiring.calls.delegating import delegations_of, propose_delegation
 from andon.wiring.calls.evidence.exporting import evidence_of
 from andon.wiring.calls.explaining import explain_features
+from andon.wiring.calls.feature_use import uses_of
+from andon.wiring.calls.feature_versions import diff_features
 from andon.wiring.calls.handing_in import hand_in
 from andon.wiring.calls.health import examine
 from andon.wiring.calls.looking import logs_of, status_of
@@ -45,6 +47,7 @@ PUBLIC: Final[Mapping[str, Callable[..., object]]] = {
         "tuple[types.FunctionType, ...]",
         (
             datasets_of,
+            diff_features,
             evidence_of,
             examine,
             explain_features,
@@ -68,6 +71,7 @@ PUBLIC: Final[Mapping[str, Callable[..., object]]] = {
             standing_of,
             status_of,
             trust_chain,
+            uses_of,
             verdicts_of,
             waiting_question,
             hand_in,

@@ -14,7 +14,6 @@ from andon.adapters.keys import load_signer, verifier
 from andon.adapters.sql.database import Database, open_database
 from andon.adapters.trust_folder import FolderRoots, HomeFolder
 from andon.attest.trust_root import TrustRoot
-from andon.contracts.dataset import contract_from_json
 from andon.contracts.declaration import Declaration
 from andon.contracts.policy import Tier
 from andon.contracts.wire import from_json
@@ -79,10 +78,7 @@ class Opened:
         return Line(
             code=self.settings.code,
             declaration=declaration,
-            contracts={
-                name: contract_from_json(value)  # type: ignore[arg-type]  # checked by the reader itself
-                for name, value in declaration.contracts.items()
-            },
+            contracts=declaration.datasets(),
             records=Records(
                 units=self.database.units,
                 manifests=self.database.manifests,

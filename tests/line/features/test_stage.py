@@ -13,7 +13,7 @@ from andon.expressions.plan import FeaturePlan, plan_from_json
 from andon.expressions.zones import zone
 from andon.kernel.canonical import dumps, loads
 from andon.kernel.errors import InputError
-from andon.line.features.snapshot import Columns
+from andon.line.features.snapshot import Columns, as_served
 from andon.line.features.split import SplitSpec
 from andon.line.features.stage import Definition, build, task_of
 
@@ -25,6 +25,8 @@ ARRIVED, LATE = tree.column("Arrival", "flight", CATEGORY), tree.column("Arrival
 MATCH = tree.apply("eq", ARRIVED, FLIGHT)
 DELAY = tree.apply("lookup", LATE, match=MATCH)
 LABEL = tree.apply("gt", DELAY, tree.literal(15, INT))
+MEAN = tree.apply("target_mean", CARRIER, smoothing=2)
+CUBED = tree.apply("mul", MEAN, tree.apply("mul", MEAN, MEAN))
 PLAN = FeaturePlan(
     "Schedule",
     "asked",
@@ -113,14 +115,55 @@ def test_the_facts_say_everything_a_model_needs_and_survive_a_manifest():
     assert facts["rows"]["rows_in"] == N
 
 
+RISK = replace(DEFINITION, plan=FeaturePlan("Schedule", "asked", (("risk", MEAN), ("risk_cubed", CUBED))))
+
+
+def test_a_mean_label_is_learned_from_the_labels_of_the_fit_rows_alone():
+    """Other labels for every later row, and the same means: in the holdout too, where each row has that of its text."""
+    spine, tables = data()
+    parts = build(RISK, spine, tables)
+    first = int(parts.snapshot.tune["_key.flight"][0][1:])
+    later = pl.col("flight").str.slice(1).cast(pl.Int64) >= first
+    turned = tables["Arrival"].with_columns(
+        pl.when(later).then(25 - pl.col("late_min")).otherwise("late_min").alias("late_min")
+    )
+    other = build(RISK, spine, {"Arrival": turned})
+    assert other.plan == parts.plan
+    assert not other.snapshot.holdout["label"].equals(parts.snapshot.holdout["label"])
+    late = {"B": range(0, first, 6), "A": range(3, first, 6)}
+    fit = {"B": range(0, first, 2), "A": range(1, first, 2)}
+    overall = len(range(0, first, 3)) / first
+    for frame in (parts.snapshot.holdout, parts.snapshot.tune):
+        for carrier, risk in frame.select("_segment.carrier", "risk").rows():
+            known = carrier in fit
+            expected = (len(late[carrier]) + 2 * overall) / (len(fit[carrier]) + 2) if known else overall
+            assert risk == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_row_to_fit_on_has_a_mean_without_its_own_label_and_what_a_server_would_compute_beside_it():
+    """Live values are held against what serving computes; against values out of fold they would seem to drift."""
+    spine, tables = data()
+    turned = tables["Arrival"].with_columns(
+        pl.when(pl.col("flight") == "F6").then(25 - pl.col("late_min")).otherwise("late_min").alias("late_min")
+    )
+    one, other = (build(RISK, spine, each).snapshot.fit for each in (tables, {"Arrival": turned.lazy()}))
+    mine = pl.col("_key.flight") == "F6"
+    assert one.filter(mine)["label"].item() != other.filter(mine)["label"].item()
+    assert one.filter(mine).select("risk", "risk_cubed").equals(other.filter(mine).select("risk", "risk_cubed"))
+    assert one.filter(mine)["_served.risk"].item() != other.filter(mine)["_served.risk"].item()
+    assert one["risk"].n_unique() > 2 == one["_served.risk"].n_unique()
+    assert as_served(one, ["risk"])["risk"].equals(one["_served.risk"].rename("risk"))
+    assert as_served(build(DEFINITION, *data()).snapshot.fit, ["hour"])["hour"].len() == one.height
+
+
 @settings(deadline=None, max_examples=10)
-@given(st.randoms(use_true_random=False))
-def test_any_order_of_arrival_gives_the_same_snapshot(random):
+@given(st.randoms(use_true_random=False), st.sampled_from([DEFINITION, RISK]))
+def test_any_order_of_arrival_gives_the_same_snapshot(random, definition):
     spine, tables = data(missing=(7,))
     order = list(range(N))
     random.shuffle(order)
     moved = tables["Arrival"].collect().sample(fraction=1.0, shuffle=True, seed=random.randrange(1000)).lazy()
-    one, other = build(DEFINITION, spine, tables), build(DEFINITION, spine[order], {"Arrival": moved})
+    one, other = build(definition, spine, tables), build(definition, spine[order], {"Arrival": moved})
     assert one.plan == other.plan
     assert one.parts.counts == other.parts.counts
     for name, frame in one.snapshot.objects().items():
@@ -151,6 +194,7 @@ def test_a_label_of_classes_names_them():
         ({"label": tree.column("Schedule", "asked", TIME)}, "features.label-kind"),
         ({"spec": replace(SPEC, asked="other")}, "features.other-question-time"),
         ({"plan": FeaturePlan("Schedule", "asked", (("carrier", CARRIER),))}, "package.not-numeric"),
+        ({"plan": RISK.plan, "label": CARRIER}, "expression.target-mean"),
         (
             {"plan": FeaturePlan("Schedule", "asked", (("label", tree.apply("codes", CARRIER, min_count=1)),))},
             "features.reserved-name",

@@ -13,6 +13,7 @@ ASKED: Final = "_asked"
 ROW_ID: Final = "_row_id"
 KEY: Final = "_key."
 SEGMENT: Final = "_segment."
+SERVED: Final = "_served."
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,8 @@ class Snapshot:
     """The frames of a snapshot, each sorted by `_asked` and then `_row_id`.
 
     `fit`, `tune` and `holdout` have the features, `label`, `_asked` (Datetime ns UTC), `_row_id` (digest of the stored
-    object, colon, row in it), the spine's keys as `_key.<name>` and its segments as `_segment.<name>`.
+    object, colon, row in it), the spine's keys as `_key.<name>` and its segments as `_segment.<name>`. Where a feature
+    learns from labels, `fit` also has it as `_served.<name>`: what a server would compute for these rows.
 
     Attributes:
         holdout_features: What a model's own process gets of the holdout: features and `_row_id`, nothing else.
@@ -89,6 +91,14 @@ def classes_of(fit: pl.DataFrame) -> tuple[str, ...]:
     """Names of the classes that the fit rows have, sorted: a class's number is its place. Empty for other labels."""
     label = fit[LABEL]
     return tuple(label.unique().sort().to_list()) if label.dtype == pl.String else ()
+
+
+def as_served(fit: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
+    """The features of the fit rows as a server would compute them, which knows their labels where they do not."""
+    served = {f"{SERVED}{name}" for name in columns} & set(fit.columns)
+    return fit.select(
+        pl.col(f"{SERVED}{name}" if f"{SERVED}{name}" in served else name).alias(name) for name in columns
+    )
 
 
 def targets(frame: pl.DataFrame, classes: Sequence[str]) -> pl.Series:

@@ -6,14 +6,15 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from andon.contracts.model import Feature, Task
-from andon.expressions.evaluate import evaluate, evaluate_label
-from andon.expressions.fit import fit
+from andon.expressions.evaluate import evaluate_label
+from andon.expressions.fit import learn_all
 from andon.expressions.plan import FeaturePlan
+from andon.expressions.target_mean import Labels, check_label
 from andon.expressions.tree import Node
 from andon.kernel.canonical import Json
 from andon.kernel.errors import InputError
-from andon.line.features.snapshot import ROW_ID, Columns, Snapshot, classes_of, snapshot
-from andon.line.features.split import PARTS, Split, SplitSpec, split
+from andon.line.features.snapshot import ROW_ID, SERVED, Columns, Snapshot, classes_of, snapshot
+from andon.line.features.split import LABEL, PARTS, Split, SplitSpec, split
 from andon.line.matrix import features_of
 
 
@@ -86,19 +87,22 @@ def build(definition: Definition, spine: pl.DataFrame, tables: Mapping[str, pl.L
     spine = visible(spine, spec.as_of_ns)
     labels = evaluate_label(definition.label, plan.spine, spine, tables, spec.as_of_ns)
     parts = split(spine, labels, spec)
-    fitted = fit(plan, spine.filter(parts.parts == "fit"), tables)
-    kept = parts.parts.is_in(PARTS)
+    is_fit, kept = parts.parts == "fit", parts.parts.is_in(PARTS)
+    fit_rows = spine.filter(is_fit)
+    learned = learn_all(plan, fit_rows, tables, Labels(labels.filter(is_fit)[LABEL], definition.label.type))
     rows = spine.filter(kept)
     made = snapshot(
         rows,
-        evaluate(fitted, rows, tables),
+        learned.features(rows, is_fit.filter(kept), tables),
         labels.filter(kept),
         replace(parts, parts=parts.parts.filter(kept)),
         spec,
         definition.columns,
     )
+    served = learned.served(_ordered(fit_rows, made.fit), tables)
+    made = replace(made, fit=made.fit.with_columns(served.rename(lambda name: f"{SERVED}{name}")))
     held = _ordered(spine.filter(parts.parts == "holdout"), made.holdout)
-    return Built(made, held, fitted, features, task_of(definition.label.type.kind), classes_of(made.fit), parts)
+    return Built(made, held, learned.plan, features, task_of(definition.label.type.kind), classes_of(made.fit), parts)
 
 
 def visible(spine: pl.DataFrame, as_of_ns: int) -> pl.DataFrame:
@@ -136,6 +140,7 @@ def task_of(kind: str) -> Task:
 
 def _check(definition: Definition) -> None:
     task_of(definition.label.type.kind)
+    check_label(definition.plan, definition.label)
     if definition.spec.asked != definition.plan.asked:
         raise InputError(
             "features.other-question-time",

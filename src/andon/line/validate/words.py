@@ -33,6 +33,8 @@ NAMES: Final[Mapping[str, Words]] = {
     "calibration.ece": Words("Mean distance", "between what groups were given and what came true"),
     "leak.rows": Words("Rows seen in training", "holdout rows that were among the fit or tune rows; 0 is right"),
     "leak.feature.max_auc": Words("Best single feature", "AUC of one feature alone; near 1 it knows the answer"),
+    "pii.features": Words("Features of personal data", "how many features come from columns marked pii"),
+    "protected.features": Words("Features of protected data", "how many features come from columns marked protected"),
     "gap": Words("Gap to fit rows", "how much worse on the holdout than on the rows it learned from"),
     "gap.tune": Words("Gap to tune rows", "how much worse on the holdout than on the tuning rows"),
 }

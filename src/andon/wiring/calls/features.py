@@ -8,31 +8,32 @@ from typing import Final
 from andon.contracts.declaration import Declaration, FeatureSet
 from andon.expressions.functions import LEARNED
 from andon.expressions.joins import read_join
+from andon.expressions.marks import Carried, Marked, marked_columns, marks_of, reads_of
 from andon.expressions.plan import FeaturePlan, plan_from_json
 from andon.expressions.show import show
-from andon.expressions.tree import Node, columns_of, digest, joins_of, walk
+from andon.expressions.tree import Node, digest, from_json, joins_of, walk
 from andon.kernel.canonical import Json
 from andon.kernel.clock import SECOND_NS
-from andon.kernel.digest import Digest
+from andon.kernel.digest import Digest, short
 from andon.kernel.errors import UsageError
 from andon.wiring.calls.declaring import declare
 from andon.wiring.calls.showing import named_rows
 from andon.wiring.children import LocalChildren
 from andon.wiring.settings import load_settings
 
-_NAMES: Final = ("feature", "kind", "is", "used by", "owner")
+NAMES: Final = ("feature", "kind", "is", "marks", "digest", "used by", "owner")
 
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """Every feature: name (`Set.feature`), kind, expression in words, the models that use it, owner."""
+    """Every feature: name (`Set.feature`), kind, expression in words, marks, digest, models that use it, owner."""
 
     rows: list[list[str]]
     digests: tuple[Digest, ...]
 
     def to_json(self) -> list[Json]:
         """The features for programs, with the digests of their expressions."""
-        named = named_rows(_NAMES, self.rows)
+        named = named_rows(NAMES, self.rows)
         return [{**row, "digest": one} for row, one in zip(named, self.digests, strict=True) if isinstance(row, dict)]
 
 
@@ -47,6 +48,7 @@ class Feature:
         reads: The columns that it is computed from, as `Contract.column`.
         windows: Of each join, what it sees of another contract.
         learned: The functions that learn from the rows to fit on.
+        marks: The marks that it carries, each with the columns that it comes from.
         models: The models that use it.
     """
 
@@ -58,6 +60,7 @@ class Feature:
     reads: tuple[str, ...]
     windows: tuple[str, ...]
     learned: tuple[str, ...]
+    marks: Carried
     models: tuple[str, ...]
 
     @property
@@ -70,6 +73,7 @@ class Feature:
             "reads": "\n".join(self.reads),
             "sees": "\n".join(self.windows) or "the row that asks, and nothing else",
             "learns": ", ".join(self.learned) or "nothing",
+            "marks": "\n".join(f"{mark}, from {', '.join(columns)}" for mark, columns in self.marks.items()) or "none",
             "used by": ", ".join(self.models) or "no model",
             "digest": self.digest,
         }
@@ -83,7 +87,10 @@ def features_of(folder: Path) -> Features:
         AndonError: There is none, or its code cannot be read.
     """
     found = list(_declared(folder))
-    rows = [[one.name, one.kind, one.expression, ", ".join(one.models), one.owner] for one in found]
+    rows = [
+        [one.name, one.kind, one.expression, ", ".join(one.marks), short(one.digest), ", ".join(one.models), one.owner]
+        for one in found
+    ]
     return Features(rows, tuple(one.digest for one in found))
 
 
@@ -110,25 +117,41 @@ def feature_of(folder: Path, name: str) -> Feature:
     return found[0]
 
 
+def features_of_model(declaration: Declaration, model: str) -> FeatureSet:
+    """The feature set that a declaration gives a model."""
+    name = next(one.features for one in declaration.models if one.name == model)
+    return next(one for one in declaration.feature_sets if one.name == name)
+
+
+def described(features: FeatureSet, declaration: Declaration) -> Iterator[Feature]:
+    """Every feature of a set, as a declaration has it."""
+    plan = plan_from_json(features.plan)
+    marked = marked_columns(declaration.datasets().values())
+    for name, node in plan.features:
+        yield _feature(name, node, plan, features, declaration, marked)
+
+
 def _declared(folder: Path) -> Iterator[Feature]:
     settings = load_settings(folder)
     declaration = declare(settings, LocalChildren(settings.spool))
     for features in declaration.feature_sets:
-        plan = plan_from_json(features.plan)
-        for name, node in plan.features:
-            yield _feature(name, node, plan, features, declaration)
+        yield from described(features, declaration)
 
 
-def _feature(name: str, node: Node, plan: FeaturePlan, features: FeatureSet, declaration: Declaration) -> Feature:
+def _feature(
+    name: str, node: Node, plan: FeaturePlan, features: FeatureSet, declaration: Declaration, marked: Marked
+) -> Feature:
+    label = from_json(features.label)
     return Feature(
         name=f"{features.name}.{name}",
         kind=str(node.type),
         digest=digest(node),
         owner=features.owner,
         expression=show(node),
-        reads=tuple(f"{contract}.{column}" for contract, column in columns_of(node)),
+        reads=reads_of(node, label),
         windows=tuple(_seen(join, plan.spine) for join in joins_of(node)),
         learned=tuple(sorted({each.op for each in walk(node) if each.op in LEARNED})),
+        marks=marks_of(node, label, marked),
         models=tuple(model.name for model in declaration.models if model.features == features.name),
     )
 

@@ -4,8 +4,10 @@ import json
 from collections.abc import Iterable, Sequence
 
 from andon.contracts.evidence import Measurement
+from andon.expressions.marks import carried_marks, words_of_marks
 from andon.kernel.clock import iso
 from andon.wiring.calls.evidence.gathered import Gathered
+from andon.wiring.calls.features import features_of_model
 from andon.wiring.calls.showing import interval, number
 from andon.wiring.calls.verdicts import Spoken
 
@@ -65,6 +67,7 @@ def _page(gathered: Gathered, measured: Sequence[Measurement]) -> list[str]:
         "",
         *(f"- {one.name}: {one.type}{', categorical' if one.categorical else ''}" for one in package.features),
         "",
+        *_marks(gathered),
         "## How it did on rows it never saw",
         "",
         "| metric | slice | value | 95 % interval | rows |",
@@ -81,6 +84,16 @@ def _page(gathered: Gathered, measured: Sequence[Measurement]) -> list[str]:
         "measured. How far the model was reproduced stands in `reproduction.json`; who could have signed something",
         "untrue, in `tier.json`.",
     ]
+
+
+def _marks(gathered: Gathered) -> list[str]:
+    """Which features come from marked columns, and from which."""
+    declaration = gathered.declaration
+    label = features_of_model(declaration, gathered.facts.model_name).label
+    carried = carried_marks(gathered.package.plan, label, declaration.datasets().values())
+    lines = [f"- {mark}: {text}" for mark, text in words_of_marks(carried)]
+    none = "No feature comes from a column that its contract marks as personal (`pii`) or as `protected`."
+    return ["## What is about people", "", *(lines or [none]), ""]
 
 
 def _row(one: Measurement) -> str:
