@@ -5,6 +5,7 @@ from fractions import Fraction
 
 import polars as pl
 import pytest
+from andon.expressions.point import Point
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sklearn.preprocessing import TargetEncoder
@@ -14,7 +15,6 @@ from andon.expressions.evaluate import evaluate
 from andon.expressions.fit import fit, learn_all
 from andon.expressions.functions import BOOL, CATEGORY, FLOAT, INT, Type
 from andon.expressions.plan import FeaturePlan, plan_from_json
-from andon.expressions.point import Point
 from andon.expressions.target_mean import FOLDS, Labels, check_label
 from andon.kernel.canonical import dumps, loads
 from andon.kernel.errors import InputError
