@@ -156,7 +156,7 @@ def test_no_rows_give_no_answers():
 def test_a_packaged_model_loads_and_a_flipped_leaf_does_not():
     x, _ = rows()
     features = tuple(Feature(name, "float", categorical=name == "d") for name in COLUMNS)
-    recipe = Recipe("late", "binary", features, (), {}, {}, 1, 1, "sha256:" + "0" * 64)
+    recipe = Recipe("late", "binary", features, (), {}, {}, 1, 1, "sha256:" + "0" * 64, "sha256:" + "0" * 64)
     doors: dict[str, Door] = {"lightgbm-text": LightGbmText()}
     package, data = make_package(booster("binary"), recipe, choose_questions(x, features), doors)
     load_package(package, data, doors)
@@ -181,7 +181,7 @@ def test_a_text_of_the_wrong_length_is_refused_before_lightgbm_ends_the_process_
 def test_raw_scores_of_a_custom_objective_are_no_probabilities():
     x, _ = rows()
     features = tuple(Feature(name, "float", categorical=False) for name in COLUMNS)
-    recipe = Recipe("late", "binary", features, (), {}, {}, 1, 1, "sha256:" + "0" * 64)
+    recipe = Recipe("late", "binary", features, (), {}, {}, 1, 1, "sha256:" + "0" * 64, "sha256:" + "0" * 64)
     with pytest.raises(InputError, match="not probabilities"):
         make_package(booster("regression"), recipe, choose_questions(x, features), {"lightgbm-text": LightGbmText()})
 

@@ -27,7 +27,18 @@ from andon.line.package import (
 )
 
 FEATURES = (Feature("x", "float", categorical=False), Feature("kind", "int", categorical=True))
-RECIPE = Recipe("late", "binary", FEATURES, (), {"spine": "Schedule"}, {"rate": 0.1}, 7, 2, "sha256:" + "1" * 64)
+RECIPE = Recipe(
+    "late",
+    "binary",
+    FEATURES,
+    (),
+    {"spine": "Schedule"},
+    {"rate": 0.1},
+    7,
+    2,
+    "sha256:" + "1" * 64,
+    "sha256:" + "2" * 64,
+)
 GOLDEN = Path(__file__).parent.parent / "golden" / "package.json"
 ROWS = np.array([[0.0, 1], [1.5, 0], [-2.25, 3], [math.nan, 2], [0.1, -1]])
 

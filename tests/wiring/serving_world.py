@@ -13,6 +13,7 @@ import polars as pl
 from andon.adapters.keys import load_signer
 from andon.contracts.dataset import Column, DatasetContract
 from andon.contracts.model import Feature
+from andon.expressions.conformance import conformance
 from andon.expressions.functions import Type
 from andon.expressions.plan import FeaturePlan
 from andon.expressions.tree import column
@@ -52,7 +53,9 @@ def package(seed: int) -> dict[str, bytes]:
     y = (x[:, 0] / 500 + random.normal(size=300) > 0).astype(float)
     options = {"objective": "binary", "num_leaves": 7, "verbose": -1, "num_threads": 1, "seed": seed}
     booster = lightgbm.train(options, lightgbm.Dataset(x, y, params={"verbose": -1}), num_boost_round=20)
-    recipe = Recipe("late", "binary", FEATURES, (), PLAN.to_json(), {}, seed, 1, of_bytes(b"environment"))
+    recipe = Recipe(
+        "late", "binary", FEATURES, (), PLAN.to_json(), {}, seed, 1, of_bytes(b"environment"), conformance(PLAN)
+    )
     made, data = make_package(booster, recipe, x[:5], doors())
     return package_objects(made, data)
 

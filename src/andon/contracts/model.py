@@ -48,6 +48,7 @@ class Package:
         columns: Names of the numeric columns the model takes, in order; one a feature.
         golden: Questions with answers: each `{"inputs": [numbers or null], "answer": [numbers]}`, floats as hex text.
         classes: Names of the classes, for a task of many classes.
+        arithmetic: Digest of what the plan's features are for a fixed table of odd values, where the model was made.
     """
 
     name: str
@@ -61,3 +62,4 @@ class Package:
     seed: int
     threads: int
     environment: Digest
+    arithmetic: Digest

@@ -79,6 +79,7 @@ class Recipe:
         plan: Feature plan with all fitted constants, as written by `expressions.plan`.
         classes: Names of the classes in the order of their numbers, for a task of many classes, else empty.
         environment: Digest of the training's environment.
+        arithmetic: What `expressions.conformance` says of the plan where the model was made.
     """
 
     name: str
@@ -90,6 +91,7 @@ class Recipe:
     seed: int
     threads: int
     environment: Digest
+    arithmetic: Digest
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -126,6 +128,7 @@ def make_package(model: object, recipe: Recipe, questions: Matrix, doors: Mappin
         seed=recipe.seed,
         threads=recipe.threads,
         environment=recipe.environment,
+        arithmetic=recipe.arithmetic,
     )
     load_package(package, data, doors)
     return package, data

@@ -17,7 +17,18 @@ from andon.store.manifest import Input, Manifest
 
 ENVIRONMENT = of_bytes(b"environment")
 PACKAGE = Package(
-    "late", "lightgbm-text", "binary", (Feature("x", "float", False),), (), {"spine": "S"}, (), {}, 0, 1, ENVIRONMENT
+    "late",
+    "lightgbm-text",
+    "binary",
+    (Feature("x", "float", False),),
+    (),
+    {"spine": "S"},
+    (),
+    {},
+    0,
+    1,
+    ENVIRONMENT,
+    ENVIRONMENT,
 )
 DECLARATION = Declaration("flights", "ops", "", {}, (), (), (), (), (Release("late", "local", 20_000_000),), {})
 DEPLOYMENT = Deployment("local", "", ("ada", "bob", "ada"), 3)

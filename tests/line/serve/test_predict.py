@@ -7,9 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from andon.kernel.errors import InputError
+from andon.contracts.wire import to_json
+from andon.kernel.canonical import dumps
+from andon.kernel.digest import of_bytes
+from andon.kernel.errors import InputError, IntegrityError
+from andon.line.package import read_package
+from andon.line.serve.loaded import load_release
 from andon.line.serve.predict import predict_rows
-from tests.line.serve.world import Shelf
+from tests.line.serve.world import DOORS, Shelf
 
 SHELF = Shelf()
 LOADED = SHELF.load(SHELF.add(0.5))
@@ -65,3 +70,13 @@ def test_what_is_an_answer_is_given_as_it_is(task, answer):
     wanted = tuple(answer) if isinstance(answer, list) else (answer,)
     assert predict_rows(well, np.zeros((1, 2))) == [wanted]
     assert predict_rows(well, np.zeros((2, 2))) == [wanted, wanted]
+
+
+def test_a_model_that_learned_on_other_arithmetic_is_not_loaded():
+    """Its features would be near what it learned, and a tree splits on the last bit."""
+    objects = dict(SHELF.objects[SHELF.add(0.25)])
+    package = read_package(objects["package.json"])
+    objects["package.json"] = dumps(to_json(replace(package, arithmetic=of_bytes(b"another mathematics library"))))
+    with pytest.raises(IntegrityError) as error:
+        load_release("sha256:" + "0" * 64, LOADED.model, LOADED.facts, objects, DOORS)
+    assert error.value.code == "package.other-arithmetic"

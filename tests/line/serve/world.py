@@ -16,6 +16,7 @@ from andon.contracts.prediction import Prediction
 from andon.contracts.release import ReleaseFacts
 from andon.contracts.routing import Generation, Slot
 from andon.contracts.wire import from_json, to_json
+from andon.expressions.conformance import conformance
 from andon.expressions.functions import Type
 from andon.expressions.plan import FeaturePlan
 from andon.expressions.tree import column
@@ -79,7 +80,9 @@ FEATURES = (Feature("distance", "int", False), Feature("speed", "float", False))
 
 
 def package_of(bias: float) -> dict[str, bytes]:
-    recipe = Recipe("late", "binary", FEATURES, (), PLAN.to_json(), {}, 0, 1, of_bytes(b"environment"))
+    recipe = Recipe(
+        "late", "binary", FEATURES, (), PLAN.to_json(), {}, 0, 1, of_bytes(b"environment"), conformance(PLAN)
+    )
     questions = np.array([[1.0, 2.0], [np.nan, np.nan]])
     package, data = make_package(Linear(bias), recipe, questions, DOORS)
     return package_objects(package, data)

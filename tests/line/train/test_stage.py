@@ -46,7 +46,7 @@ DOORS = {"line": Line()}
 
 def packaged(model=None) -> tuple[Package, bytes]:
     features = (Feature("x", "float", categorical=False),)
-    recipe = Recipe("late", "binary", features, (), {}, {"rate": 0.1}, 7, 2, HERE.digest())
+    recipe = Recipe("late", "binary", features, (), {}, {"rate": 0.1}, 7, 2, HERE.digest(), HERE.digest())
     return make_package(model or Line(), recipe, np.array([[0.0], [1.0], [-2.0]]), DOORS)
 
 

@@ -31,6 +31,8 @@ import polars as pl
 from andon.contracts.evidence import Measurement, measurement
 from andon.contracts.model import Package
 from andon.contracts.wire import from_json, to_json
+from andon.expressions.conformance import conformance
+from andon.expressions.plan import plan_from_json
 from andon.kernel.canonical import Json, dumps, loads
 from andon.kernel.digest import Digest
 from andon.kernel.errors import ConflictError, InputError
@@ -174,6 +176,7 @@ def _package(work: _Work, arguments: TrainArguments, model: object, rows: Learni
         seed=arguments.seed,
         threads=work.threads,
         environment=environment,
+        arithmetic=conformance(plan_from_json(arguments.plan)),
     )
     package, data = make_package(model, recipe, choose_questions(seen, arguments.features), doors())
     for name, content in package_objects(package, data).items():
