@@ -38,6 +38,7 @@ class ServerSettings:
     Attributes:
         folder: The target's folder, with one serve folder a model.
         own: Folder that the servers write, where they have an OS user of their own; empty where it is the same.
+        online_url: Where the online store is, or `env:` and the variable that says it; empty for a file of the servers.
         store: Folder of the immutable objects.
         trust: Folder of the trust root's versions.
         fingerprint: Of the first trust root, pinned.
@@ -58,6 +59,7 @@ class ServerSettings:
     port: int = 0
     workers: int = 2
     own: str = ""
+    online_url: str = ""
 
     @property
     def written(self) -> Path:

@@ -18,7 +18,10 @@ from andon.wiring.witness_settings import WitnessAt, read_witnesses
 FILE: Final = "andon.toml"
 NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 _ID: Final = re.compile(r"[0-9a-f-]{36}")
-_KNOWN: Final = {"factory": {"name", "id"}, "state": {"database", "store", "gatekeeper", "serve"}}
+_KNOWN: Final = {"factory": {"name", "id"}, "state": {"database", "store", "gatekeeper", "serve", "online"}}
+_KNOWN_TABLES: Final = (
+    "Known: [factory] name, id; [state] database, store, gatekeeper, serve, online; [remind]; [[witness]]; [people]."
+)
 _APART: Final = ("gatekeeper", "people")
 
 
@@ -37,6 +40,7 @@ class Settings:
         gatekeeper: The socket of the gatekeeper who does everything here; `None` where this process is the one.
         apart: How the gatekeeper listens and who may speak to it, in the folder of one with an OS user of its own.
         serve: Folder of the servers' own files, where they have an OS user of their own; else they lie in the state.
+        online: Where the online store is, or `env:` and the variable that says it; empty for a file of the servers.
         witnesses: Who is asked to see that the ledger only grows.
         remind: How people are told that a gate waits for them.
     """
@@ -51,6 +55,7 @@ class Settings:
     gatekeeper: Path | None = None
     apart: Apart | None = None
     serve: Path | None = None
+    online: str = ""
     witnesses: tuple[WitnessAt, ...] = ()
     remind: Remind = UNTOLD
 
@@ -187,6 +192,7 @@ def _parse(folder: Path) -> Settings:
         gatekeeper=socket_path(path, state["gatekeeper"]) if "gatekeeper" in state else None,
         apart=_apart(path, tables),
         serve=_path(folder, state, "serve", "") if "serve" in state else None,
+        online=_text(path, state, "online"),
         witnesses=witnesses,
         remind=remind,
     )
@@ -224,11 +230,18 @@ def _path(folder: Path, state: dict[str, object], name: str, default: str) -> Pa
     return (folder / value).resolve()
 
 
+def _text(path: Path, state: dict[str, object], name: str) -> str:
+    value = state.get(name, "")
+    if not isinstance(value, str):
+        raise _malformed(path, f"{name} = {value!r}")
+    return value
+
+
 def _malformed(path: Path, found: str) -> InputError:
     return InputError(
         "settings.malformed",
         "This settings file says something that means nothing.",
         place=str(path),
         found=found,
-        fix="Known: [factory] name, id; [state] database, store, gatekeeper, serve; [remind]; [[witness]]; [people].",
+        fix=_KNOWN_TABLES,
     )

@@ -34,6 +34,7 @@ def server_settings(settings: Settings, target: str) -> ServerSettings:
         memory=str(settings.home),
         origin=settings.origin,
         own="" if settings.serve is None else str(settings.served(target)),
+        online_url=settings.online,
     )
 
 

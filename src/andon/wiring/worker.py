@@ -9,7 +9,6 @@ from pathlib import Path
 from andon.adapters.asgi.metrics import Metrics
 from andon.adapters.asgi.records import PackedRecords
 from andon.adapters.keys import verifier
-from andon.adapters.lmdb import LmdbOnline
 from andon.attest.trust_root import TrustRoot
 from andon.expressions.online.store import OnlineStore
 from andon.kernel.clock import SystemClock
@@ -23,6 +22,7 @@ from andon.line.serve.route import Desk, Route
 from andon.line.serve.sealing import state_opener, table_opener
 from andon.line.serve.upkeep import PAUSE_S, Upkeep
 from andon.wiring.feeding import FeedingProcess
+from andon.wiring.online import open_online
 from andon.wiring.revocations import KnownRevocations
 from andon.wiring.served import BundledReleases, ServerSettings, root_of
 
@@ -47,7 +47,7 @@ class Worker:
         self._settings = settings
         self._name = name
         self._root = root_of(settings)
-        self._store = LmdbOnline(settings.online)
+        self._store = open_online(settings)
         self._held = ExitStack()
         self._held.callback(self._store.close)
         self._feeding = FeedingProcess(settings, self._store)

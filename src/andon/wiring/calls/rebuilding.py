@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from andon.adapters.lmdb import LmdbOnline
 from andon.expressions.plan import FeaturePlan, plan_from_json
 from andon.kernel.canonical import Json
 from andon.kernel.errors import IntegrityError, UsageError
@@ -15,6 +14,7 @@ from andon.line.serve.feeding import Rebuilt
 from andon.line.serve.folder import is_held
 from andon.line.serve.routing import read_tables
 from andon.wiring.feeding import feeder_of
+from andon.wiring.online import open_online
 from andon.wiring.served import BundledReleases, ServerSettings, opener_of
 from andon.wiring.settings import load_settings
 from andon.wiring.targets import server_settings
@@ -82,12 +82,12 @@ def rebuild_online(server: ServerSettings, tell: Callable[[str], None]) -> Rebui
             place=server.target,
             fix="Run the line first: andon run",
         )
-    store = LmdbOnline(server.online)
+    store = open_online(server)
     feeder = feeder_of(server, store)
     try:
         return RebuiltStore(server.target, feeder.rebuild(plans, tell), was_unreadable=False)
     except IntegrityError as error:
-        if error.code != _DAMAGED:
+        if error.code != _DAMAGED or server.online_url:
             raise
         if is_held(server.written / "server.lock"):
             raise UsageError(

@@ -6,13 +6,13 @@ import sys
 import time
 from typing import cast
 
-from andon.adapters.lmdb import LmdbOnline
 from andon.contracts.wire import from_json
 from andon.expressions.plan import FeaturePlan, plan_from_json
 from andon.kernel.canonical import Json, loads
 from andon.kernel.errors import AndonError, ConflictError
 from andon.line.serve.feeding import Feeder
 from andon.wiring.feeding import PAUSE_S, feeder_of
+from andon.wiring.online import open_online
 from andon.wiring.served import ServerSettings
 
 NICENESS = 10
@@ -23,7 +23,7 @@ def main() -> int:
     os.nice(NICENESS)  # answers go first
     told = cast("dict[str, dict[str, Json]]", loads(sys.stdin.buffer.read()))
     settings = from_json(ServerSettings, told["settings"], "settings")
-    store = LmdbOnline(settings.online)
+    store = open_online(settings)
     try:
         _feed(feeder_of(settings, store), plan_from_json(told["plan"]))
     except AndonError as error:
