@@ -3,7 +3,7 @@
 import pytest
 
 from andon.wiring.calls.models import models_of
-from andon.wiring.calls.predictions import workers_of
+from andon.wiring.predictions import workers_of
 from andon.wiring.settings import load_settings
 
 LOOKING = [

@@ -21,7 +21,7 @@ from andon.wiring.calls.declaring import describe
 from andon.wiring.calls.evidence.exporting import evidence_of, verifier_file
 from andon.wiring.calls.looking import status_of
 from andon.wiring.calls.runs import run_line
-from andon.wiring.calls.skew import skew_of
+from andon.wiring.calls.skewed import skew_of
 from andon.wiring.calls.tracing import lineage_of
 from andon.wiring.factory import open_factory
 from andon.wiring.settings import load_settings, write_settings

@@ -7,7 +7,7 @@ from andon.expressions.plan import plan_from_json
 from andon.expressions.tree import means_of
 from andon.measures.profile import Baseline
 from andon.wiring.calls.models import package_of
-from andon.wiring.calls.skew import skew_of
+from andon.wiring.calls.skewed import skew_of
 from andon.wiring.factory import open_factory
 from tests.wiring.small_factory import CODE, answer, found_small
 

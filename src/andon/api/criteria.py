@@ -272,6 +272,11 @@ class Checks:
         """Release gate: the target can take a release now."""
         return _check("target_healthy", "release", ("target.healthy", "ge", 1.0))
 
+    @property
+    def no_skew(self) -> Check:
+        """Release gate: the newest predictions of this model on the target, computed again, differ in no bit."""
+        return _check("no_skew", "release", ("features.skew", "le", 0.0))
+
 
 checks: Final = Checks()
 

@@ -119,7 +119,7 @@ def audit(
     with reported(output):
         from andon.contracts.wire import to_json
         from andon.wiring.ask import ask
-        from andon.wiring.calls.skew import skew_of
+        from andon.wiring.calls.skewed import skew_of
 
         found = ask(skew_of, folder, model, target, last)
         for line in found.lines:

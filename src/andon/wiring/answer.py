@@ -33,7 +33,7 @@ from andon.wiring.calls.reminding import remind
 from andon.wiring.calls.revoking import revoke
 from andon.wiring.calls.rotation import hand_in_root, propose_root, trust_chain, withdraw_root
 from andon.wiring.calls.runs import run_line
-from andon.wiring.calls.skew import skew_of
+from andon.wiring.calls.skewed import skew_of
 from andon.wiring.calls.tracing import lineage_of
 from andon.wiring.calls.upkeep import roll_back
 from andon.wiring.calls.verdicts import verdicts_of

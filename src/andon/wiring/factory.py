@@ -33,6 +33,7 @@ from andon.wiring.children import LocalChildren, fresh_folder
 from andon.wiring.doors import doors
 from andon.wiring.settings import Settings, load_settings
 from andon.wiring.signing import service_signer
+from andon.wiring.skew import Recorded, Skew, skew_in
 from andon.wiring.sockets.apart_children import ApartChildren
 from andon.wiring.targets import ServedTargets
 from andon.wiring.tier import Standing, facts_of, standing
@@ -73,6 +74,16 @@ class Opened:
         """
         return from_json(Declaration, loads(self.blobs.read(digest)))
 
+    def skew(self, model: str, target: str, last: int) -> Skew:
+        """The newest logged predictions, computed again; see `skew_in`."""
+        recorded = Recorded(
+            settings=self.settings,
+            manifest=self.database.manifests.get,
+            read=self.blobs.read,
+            line=lambda digest: self.line(self.declaration(digest)),
+        )
+        return skew_in(recorded, model, target, last)
+
     def line(self, declaration: Declaration) -> Line:
         """The line that a declaration declares."""
         return Line(
@@ -91,7 +102,7 @@ class Opened:
             ),
             children=self.children,
             gatekeeper=self.gatekeeper,
-            targets=ServedTargets(self.settings, declaration, self.blobs, self.gate_key),
+            targets=ServedTargets(self.settings, declaration, self.blobs, self.gate_key, self.skew),
             loaders=doors,
             environment=capture(),
             root_version=current_root(self.settings).version,

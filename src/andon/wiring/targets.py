@@ -1,8 +1,8 @@
 """A factory's targets on this machine: how they are, what they answer from, what they answer with."""
 
 import time
-from collections.abc import Mapping
-from typing import cast
+from collections.abc import Callable, Mapping
+from typing import Final, cast
 
 from andon.adapters.files import FileBlobs
 from andon.adapters.trust_folder import HomeFolder
@@ -10,6 +10,7 @@ from andon.contracts.declaration import Declaration
 from andon.contracts.evidence import Measurement
 from andon.gates.request import Receipt
 from andon.kernel.canonical import Json
+from andon.kernel.errors import AndonError
 from andon.kernel.signing import Signer
 from andon.line.deploy.probe import measure_target, probe
 from andon.line.package import MODEL, PACKAGE, load_package, read_golden, read_package
@@ -20,6 +21,12 @@ from andon.wiring.doors import doors
 from andon.wiring.served import ServerSettings
 from andon.wiring.serving import promote_release, publish_datasets
 from andon.wiring.settings import Settings
+from andon.wiring.skew import SKEW, Skew, measure_skew
+
+AUDITED: Final = 1000
+"""How many of the newest predictions are computed again before a release."""
+
+Audit = Callable[[str, str, int], Skew]
 
 
 def server_settings(settings: Settings, target: str) -> ServerSettings:
@@ -46,23 +53,33 @@ class ServedTargets:
         declaration: Names targets and contracts.
         blobs: The store.
         gate_key: Signs routing tables.
+        audit: Computes the newest predictions of a model on a target again.
     """
 
-    def __init__(self, settings: Settings, declaration: Declaration, blobs: FileBlobs, gate_key: Signer) -> None:
+    def __init__(
+        self, settings: Settings, declaration: Declaration, blobs: FileBlobs, gate_key: Signer, audit: Audit
+    ) -> None:
         self._settings = settings
         self._declaration = declaration
         self._blobs = blobs
         self._gate_key = gate_key
+        self._audit = audit
 
     def measure(self, target: str, model: Manifest, latency_ns: int) -> tuple[Measurement, ...]:
-        """Whether the target can be written and has room, and how long the model takes for one answer there."""
+        """Whether the target can be written and has room, how long the model takes for one answer there, and skew."""
         package = read_package(self._blobs.read(model.object(PACKAGE).sha256))
         predictor = load_package(package, self._blobs.read(model.object(MODEL).sha256), doors())
         question, _ = read_golden(package)
         seen = probe(
             self._settings.serving(target), lambda: predictor.predict(question[:1]), latency_ns, time.perf_counter_ns
         )
-        return measure_target(seen)
+        return (*measure_target(seen), self._skew(package.name, target))
+
+    def _skew(self, model: str, target: str) -> Measurement:
+        try:
+            return measure_skew(self._audit(model, target, AUDITED))
+        except AndonError as error:
+            return Measurement(SKEW, None, n=0, problem=str(error))
 
     def publish(self, datasets: Mapping[str, Manifest]) -> None:
         """Let servers of all targets answer from these dataset versions, by contract."""

@@ -8,8 +8,8 @@ import pytest
 
 from andon.wiring.calls.auditing import verify_factory
 from andon.wiring.calls.models import models_of
-from andon.wiring.calls.predictions import workers_of
 from andon.wiring.factory import open_factory
+from andon.wiring.predictions import workers_of
 from andon.wiring.settings import load_settings
 from andon.wiring.tier import ALONE
 

@@ -8,7 +8,7 @@ from sklearn.metrics import brier_score_loss, roc_auc_score
 
 from andon.kernel.errors import InputError, UsageError
 from andon.wiring.calls.monitoring import report_live
-from andon.wiring.calls.predictions import predictions_in, workers_of
+from andon.wiring.predictions import predictions_in, workers_of
 from andon.wiring.settings import load_settings
 
 

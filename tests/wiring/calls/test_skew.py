@@ -6,8 +6,10 @@ from dataclasses import replace
 import pytest
 
 from andon.kernel.errors import InputError
-from andon.wiring.calls.skew import skew_of
+from andon.wiring.calls.skewed import skew_of
+from andon.wiring.calls.verdicts import verdicts_of
 from tests.wiring.calls.test_tracing import closed, relog
+from tests.wiring.small_factory import CODE
 
 
 def audited(released):
@@ -47,3 +49,18 @@ def test_a_question_about_a_row_that_its_dataset_does_not_have_is_not_passed_ove
 def test_before_the_first_prediction_there_is_nothing_to_audit(founded):
     with pytest.raises(InputError, match="Nothing was predicted"):
         audited(founded)
+
+
+def test_a_release_gate_may_demand_that_what_is_served_is_what_training_computes(released):
+    """One served value that training would not compute holds up the next release until somebody has understood it."""
+    first, *others = closed(released)
+    value = first.inputs["busy"]
+    relog(released, replace(first, inputs={**first.inputs, "busy": value + 1.0}), *others)
+    code = CODE.replace("checks.target_healthy]", "checks.target_healthy, checks.no_skew]")
+    changed = code.replace("LEAST", "0.6").replace("c: float = 1.0", "c: float = 2.0")
+    (released.folder / "factory.py").write_text(changed)
+    refused = released.run()
+    assert refused.exit_code == 4
+    assert [run.stage for run in refused.runs if run.state == "refused"] == ["release gate"]
+    verdict = verdicts_of(released.folder, "release:late")
+    assert "features.skew" in str(verdict)

@@ -11,10 +11,10 @@ from andon.kernel.errors import AndonError, InputError, IntegrityError, UsageErr
 from andon.line.serve.folder import replace_file
 from andon.line.serve.records import Batch, batch_bytes
 from andon.wiring.calls.datasets import datasets_of
-from andon.wiring.calls.predictions import find_prediction, predictions_in, workers_of
 from andon.wiring.calls.releases import releases_of
 from andon.wiring.calls.tracing import lineage_of
 from andon.wiring.factory import open_factory
+from andon.wiring.predictions import find_prediction, predictions_in, workers_of
 from andon.wiring.settings import load_settings
 
 

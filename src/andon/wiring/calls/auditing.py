@@ -10,10 +10,10 @@ from andon.gates.audit import Line, verify_everything
 from andon.kernel.canonical import Json
 from andon.kernel.errors import AndonError
 from andon.line.serve.records import read_batch
-from andon.wiring.calls.predictions import Worker, workers_of
 from andon.wiring.calls.recovering import read_recoveries
 from andon.wiring.calls.witnessed import read_cosignatures
 from andon.wiring.factory import open_factory
+from andon.wiring.predictions import Worker, workers_of
 from andon.wiring.serving_audit import read_memory, read_serving
 
 _PREDICTIONS: Final = "predictions"

@@ -30,10 +30,10 @@ from andon.runtime.validate_stage import BASELINE
 from andon.store.manifest import Manifest
 from andon.wiring.calls.models import model_named, package_of
 from andon.wiring.calls.pages import write_page
-from andon.wiring.calls.predictions import Worker, workers_of
 from andon.wiring.calls.showing import interval, moment, number
 from andon.wiring.calls.verdicts import about, measured
 from andon.wiring.factory import Opened, open_factory
+from andon.wiring.predictions import Worker, workers_of
 
 _LEVELS: Final = ("far", "moved")
 

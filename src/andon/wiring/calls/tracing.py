@@ -15,11 +15,11 @@ from andon.registry.lineage import Ancestor, ancestors, describe, is_closed
 from andon.runtime.batches import LANDED
 from andon.wiring.calls.finding import find_artefact
 from andon.wiring.calls.models import package_of
-from andon.wiring.calls.predictions import Logged, find_prediction
 from andon.wiring.calls.showing import moment, number
 from andon.wiring.calls.sourcing import Cell, SourceRow, Used, rows_of
 from andon.wiring.calls.verdicts import standing
 from andon.wiring.factory import Opened, open_factory
+from andon.wiring.predictions import Logged, find_prediction
 
 _PREDICTION: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SHOWN: Final = 5

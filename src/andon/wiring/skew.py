@@ -1,14 +1,15 @@
 """Training-serving skew, looked for: logged predictions computed again by the offline plan, compared bit by bit."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from andon.contracts.dataset import DatasetContract
+from andon.contracts.evidence import Measurement, measurement
 from andon.contracts.model import Package
 from andon.contracts.prediction import Prediction
 from andon.expressions.evaluate import evaluate, spine_of
@@ -16,14 +17,16 @@ from andon.expressions.plan import FeaturePlan, plan_from_json
 from andon.gates.chain import release_facts
 from andon.kernel.canonical import dumps
 from andon.kernel.digest import Digest, short
-from andon.kernel.errors import InputError
 from andon.line.matrix import matrix_of
+from andon.line.package import PACKAGE, read_package
 from andon.line.serve.entity import SpineRows
+from andon.runtime.line import Line
 from andon.runtime.tables import open_tables
-from andon.wiring.calls.models import package_of
-from andon.wiring.calls.predictions import predictions_in, workers_of
-from andon.wiring.factory import Opened, open_factory
+from andon.store.manifest import Manifest
+from andon.wiring.predictions import predictions_in, workers_of
+from andon.wiring.settings import Settings
 
+SKEW: Final = "features.skew"
 _SHOWN = 5
 Cell = str | int | float | bool | None
 Question = tuple[Prediction, Mapping[str, Cell]]
@@ -98,33 +101,39 @@ class Skew:
         return said
 
 
-def skew_of(folder: Path, model: str, target: str, last: int) -> Skew:
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What is read to compute predictions again.
+
+    Attributes:
+        manifest: A manifest by its digest.
+        read: The bytes of a stored object, checked.
+        line: The line of a declaration, by the declaration's digest.
+    """
+
+    settings: Settings
+    manifest: Callable[[Digest], Manifest]
+    read: Callable[[Digest], bytes]
+    line: Callable[[Digest], Line]
+
+
+def skew_in(recorded: Recorded, model: str, target: str, last: int) -> Skew:
     """Compute the newest logged predictions again, by the plan for whole frames, and compare every bit.
 
     Args:
-        folder: The factory's folder.
+        recorded: The factory's records.
         model: The model's name; empty for all.
         target: The target's name; empty for all.
         last: How many predictions, the newest first.
 
     Raises:
-        InputError: Nothing was predicted yet.
         IntegrityError: The log, a package or a dataset is not what was recorded.
     """
-    with open_factory(folder) as opened:
-        found = _newest(opened, model, target, last)
-        if not found:
-            raise InputError(
-                "look.no-predictions",
-                "Nothing was predicted yet.",
-                place=target or "every target",
-                found=f"no predictions of {model or 'any model'}",
-                fix="Serve a release and ask it: andon up",
-            )
-        groups: dict[bytes, list[Prediction]] = {}
-        for one in found:
-            groups.setdefault(dumps([one.release, one.model, dict(one.state)]), []).append(one)
-        parts = [_replayed(opened, group) for group in groups.values()]
+    found = _newest(recorded.settings, model, target, last)
+    groups: dict[bytes, list[Prediction]] = {}
+    for one in found:
+        groups.setdefault(dumps([one.release, one.model, dict(one.state)]), []).append(one)
+    parts = [_replayed(recorded, group) for group in groups.values()]
     return Skew(
         predictions=len(found),
         given=sum(part.given for part in parts),
@@ -133,9 +142,14 @@ def skew_of(folder: Path, model: str, target: str, last: int) -> Skew:
     )
 
 
-def _newest(opened: Opened, model: str, target: str, last: int) -> list[Prediction]:
+def measure_skew(found: Skew) -> Measurement:
+    """`features.skew` counts values that a model saw otherwise than its training would have computed them."""
+    return measurement(SKEW, found.differing + found.lost, n=found.compared + found.lost)
+
+
+def _newest(settings: Settings, model: str, target: str, last: int) -> list[Prediction]:
     found: list[Prediction] = []
-    for worker in workers_of(opened.settings, target, model):
+    for worker in workers_of(settings, target, model):
         known = {one.number: one for one in worker.open_records()}
         for batch in worker.batches():
             known |= {one.number: one for one in predictions_in(batch)}
@@ -158,12 +172,11 @@ def _added(parts: Iterable[FeatureSkew]) -> tuple[FeatureSkew, ...]:
     return tuple(found.values())
 
 
-def _replayed(opened: Opened, predictions: Sequence[Prediction]) -> Skew:
+def _replayed(recorded: Recorded, predictions: Sequence[Prediction]) -> Skew:
     """Predictions of one release on the same dataset versions."""
     first = predictions[0]
-    release = opened.database.manifests.get(first.release)
-    line = opened.line(opened.declaration(release_facts(release).declaration))
-    package = package_of(opened, opened.database.manifests.get(first.model))
+    line = recorded.line(release_facts(recorded.manifest(first.release)).declaration)
+    package = read_package(recorded.read(recorded.manifest(first.model).object(PACKAGE).sha256))
     plan = plan_from_json(package.plan)
     contract = line.contracts[plan.spine]
     asked = [one for one in predictions if set(contract.of_role("key")) <= set(one.entity)]
