@@ -4,9 +4,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from andon.contracts.dataset import Column, DatasetContract
+from andon.contracts.declaration import Declaration, Derivation
 from andon.expressions import tree
 from andon.expressions.functions import BOOL, CATEGORY, INT
-from andon.expressions.marks import carried_marks, marked_columns, marks_of, reads_of, words_of_marks
+from andon.expressions.marks import behind_derived, carried_marks, marked_columns, marks_of, reads_of, words_of_marks
 from andon.expressions.plan import FeaturePlan
 
 HOUR = 3600 * 10**9
@@ -38,6 +39,11 @@ TRIP = DatasetContract(
     ),
 )
 MARKED = marked_columns([ASK, TRIP])
+
+
+def declared(*derivations):
+    contracts = {each.name: each.to_json() for each in (ASK, TRIP)}
+    return Declaration("f", "ada", "", contracts, (), (), (), (), (), {}, derivations)
 
 
 def window(value, op="count", key=None, **params):
@@ -98,7 +104,31 @@ def test_what_learns_from_labels_carries_the_marks_of_the_label():
 def test_a_plan_says_in_words_which_features_come_from_which_columns():
     codes = tree.apply("codes", PLACE, min_count=1)
     plan = FeaturePlan("Ask", "asked", (("place", codes), ("grown", tree.apply("ge", AGE, tree.literal(18, INT)))))
-    found = carried_marks(plan.to_json(), tree.to_json(LABEL), [ASK, TRIP])
+    found = carried_marks(plan.to_json(), tree.to_json(LABEL), declared())
     assert found == {"grown": {"pii": ("Ask.age",), "protected": ("Ask.age",)}}
     assert words_of_marks(found) == [("pii", "grown from Ask.age"), ("protected", "grown from Ask.age")]
     assert words_of_marks({}) == []
+
+
+def test_a_derived_dataset_hides_no_mark_however_often_it_is_derived_anew():
+    """A copy of a column under another name is about the same person."""
+    rider = tree.column("Leg", "rider", CATEGORY)
+    legs = FeaturePlan("Trip", "at", (("rider", THEIRS), ("woman", tree.apply("eq", SEX, tree.literal("f", CATEGORY)))))
+    before = tree.apply("last", rider, match=tree.apply("eq", rider, rider), within_ns=HOUR, event_time="at")
+    turns = FeaturePlan("Leg", "at", (("before", before), ("woman", tree.column("Leg", "woman", BOOL))))
+    made = declared(
+        Derivation("Legs", "Leg", "ops", legs.to_json(), 0), Derivation("Turns", "Turn", "ops", turns.to_json(), 0)
+    )
+    behind = behind_derived(made.derivations)
+    assert behind["Turn.woman"] == ("Leg.woman", "Trip.sex")
+    assert behind["Turn.before"] == ("Leg.at", "Leg.rider", "Trip.who")
+    theirs = tree.column("Turn", "place", CATEGORY)
+    count = tree.apply(
+        "count",
+        tree.column("Turn", "woman", BOOL),
+        match=tree.apply("eq", theirs, PLACE),
+        over_ns=HOUR,
+        event_time="at",
+    )
+    found = carried_marks(FeaturePlan("Ask", "asked", (("women", count),)).to_json(), tree.to_json(LABEL), made)
+    assert found == {"women": {"protected": ("Trip.sex",)}}

@@ -18,6 +18,7 @@ from andon.expressions.plan import FeaturePlan, plan_from_json
 from andon.expressions.target_mean import FOLDS, Labels, check_label
 from andon.kernel.canonical import dumps, loads
 from andon.kernel.errors import InputError
+from tests.fakes.online import TablePoint as Point
 
 MONEY = Type("fixed", 2)
 PLACE = tree.column("Ask", "place", CATEGORY)

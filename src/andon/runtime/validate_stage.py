@@ -76,7 +76,7 @@ def step_validate(line: Line, run: Run, tell: Tell) -> Run:
     candidate = line.records.manifests.get(digest)
     snapshot = line.records.manifests.get(str(run.facts["snapshot"]))
     package = package_of(line, candidate)
-    carried = carried_marks(package.plan, line.feature_set(model.features).label, line.contracts.values())
+    carried = carried_marks(package.plan, line.feature_set(model.features).label, line.declaration)
     key = stage_key(
         "validate",
         {

@@ -6,13 +6,14 @@ from pathlib import Path
 
 from andon.attest.statement import ADMISSION, REVOCATION, ROLLBACK
 from andon.contracts.declaration import Declaration, FeatureSet
-from andon.expressions.marks import reads_of
+from andon.expressions.marks import behind_derived, reads_of
+from andon.expressions.plan import plan_from_json
 from andon.expressions.tree import digest, from_json
 from andon.gates.chain import release_facts
 from andon.kernel.digest import Digest, short
 from andon.kernel.errors import UsageError
 from andon.wiring.calls.feature_versions import declarations_of_runs
-from andon.wiring.calls.features import described, features_of_model
+from andon.wiring.calls.features import features_of_model
 from andon.wiring.calls.finding import EVERY
 from andon.wiring.calls.releases import state_of
 from andon.wiring.factory import Opened, open_factory
@@ -93,8 +94,8 @@ class _Read:
 def uses_of(folder: Path, name: str) -> Uses:
     """The models that use a feature or a column, of all that the control database knows.
 
-    A column is used by what is computed from it, joins' keys, filters and event times included, by the label, and by a
-    feature that learns from labels which come from it.
+    A column is used by what is computed from it, joins' keys, filters and event times included, by the label, by a
+    feature that learns from labels which come from it, and by what is computed from a dataset derived from it.
 
     Args:
         folder: The factory's folder.
@@ -126,10 +127,10 @@ def uses_of(folder: Path, name: str) -> Uses:
 
 
 def _reads(features: FeatureSet, declaration: Declaration) -> Iterator[_Read]:
-    for one in described(features, declaration):
-        yield _Read(one.name, one.digest, one.reads)
-    label = from_json(features.label)
-    yield _Read(f"{features.name}.label", digest(label), reads_of(label, label))
+    """Everything that is computed for a model, with the columns that decide it, those behind derived ones included."""
+    label, behind = from_json(features.label), behind_derived(declaration.derivations)
+    for name, node in (*plan_from_json(features.plan).features, ("label", label)):
+        yield _Read(f"{features.name}.{name}", digest(node), reads_of(node, label, behind))
 
 
 def _releases(opened: Opened) -> Mapping[Digest, tuple[Standing, ...]]:

@@ -8,7 +8,7 @@ from typing import Final
 from andon.contracts.declaration import Declaration, FeatureSet
 from andon.expressions.functions import LEARNED
 from andon.expressions.joins import read_join
-from andon.expressions.marks import Carried, Marked, marked_columns, marks_of, reads_of
+from andon.expressions.marks import Carried, carried_marks, reads_of
 from andon.expressions.plan import FeaturePlan, plan_from_json
 from andon.expressions.show import show
 from andon.expressions.tree import Node, digest, from_json, joins_of, walk
@@ -123,35 +123,29 @@ def features_of_model(declaration: Declaration, model: str) -> FeatureSet:
     return next(one for one in declaration.feature_sets if one.name == name)
 
 
-def described(features: FeatureSet, declaration: Declaration) -> Iterator[Feature]:
-    """Every feature of a set, as a declaration has it."""
-    plan = plan_from_json(features.plan)
-    marked = marked_columns(declaration.datasets().values())
-    for name, node in plan.features:
-        yield _feature(name, node, plan, features, declaration, marked)
-
-
 def _declared(folder: Path) -> Iterator[Feature]:
     settings = load_settings(folder)
     declaration = declare(settings, LocalChildren(settings.spool))
     for features in declaration.feature_sets:
-        yield from described(features, declaration)
+        plan = plan_from_json(features.plan)
+        carried = carried_marks(features.plan, features.label, declaration)
+        for name, node in plan.features:
+            yield _feature(name, node, plan, features, declaration, carried.get(name, {}))
 
 
 def _feature(
-    name: str, node: Node, plan: FeaturePlan, features: FeatureSet, declaration: Declaration, marked: Marked
+    name: str, node: Node, plan: FeaturePlan, features: FeatureSet, declaration: Declaration, marks: Carried
 ) -> Feature:
-    label = from_json(features.label)
     return Feature(
         name=f"{features.name}.{name}",
         kind=str(node.type),
         digest=digest(node),
         owner=features.owner,
         expression=show(node),
-        reads=reads_of(node, label),
+        reads=reads_of(node, from_json(features.label)),
         windows=tuple(_seen(join, plan.spine) for join in joins_of(node)),
         learned=tuple(sorted({each.op for each in walk(node) if each.op in LEARNED})),
-        marks=marks_of(node, label, marked),
+        marks=marks,
         models=tuple(model.name for model in declaration.models if model.features == features.name),
     )
 

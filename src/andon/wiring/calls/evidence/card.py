@@ -90,7 +90,7 @@ def _marks(gathered: Gathered) -> list[str]:
     """Which features come from marked columns, and from which."""
     declaration = gathered.declaration
     label = features_of_model(declaration, gathered.facts.model_name).label
-    carried = carried_marks(gathered.package.plan, label, declaration.datasets().values())
+    carried = carried_marks(gathered.package.plan, label, declaration)
     lines = [f"- {mark}: {text}" for mark, text in words_of_marks(carried)]
     none = "No feature comes from a column that its contract marks as personal (`pii`) or as `protected`."
     return ["## What is about people", "", *(lines or [none]), ""]
