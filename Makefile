@@ -12,7 +12,7 @@ $(READY): pyproject.toml constraints.txt
 	@echo "Setting up $(VENV) with $$($(PYTHON) --version); this takes a minute or two the first time."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[examples,pkcs11]' --group dev
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[examples,pkcs11,postgres,redis]' --group dev
 	@$(BIN)/python -m compileall -q src
 	@touch $@
 
@@ -42,9 +42,10 @@ check: $(READY) curl  ## format, lint, types, import contracts, the map of the h
 curl:
 	@command -v curl >/dev/null || { apt-get update -qq && apt-get install -y -qq curl; }
 
-debian:          # SoftHSM stands for a token of metal; where it cannot be installed, the tests that need it say so
-	@command -v softhsm2-util >/dev/null || { apt-get update -qq && apt-get install -y -qq softhsm2; } >/dev/null 2>&1 \
-		|| echo "SoftHSM is not here (apt-get install softhsm2): the tests that need it are skipped."
+debian:          # a token in software and a Redis server; where they cannot be installed, the tests that need them say so
+	@{ command -v softhsm2-util && command -v redis-server; } >/dev/null \
+		|| { apt-get update -qq && apt-get install -y -qq softhsm2 redis-server; } >/dev/null 2>&1 \
+		|| echo "Not here (apt-get install softhsm2 redis-server): the tests that need them are skipped."
 
 bench: $(READY)  ## what governance costs, as ratios to the floor measured in the same run
 	@$(BIN)/python bench/run.py

@@ -15,6 +15,7 @@ BENCHMARKS = (
     "contract_check",
     "training_set",
     "one_row",
+    "online_stores",
     "growth",
     "request",
     "drift_counts",

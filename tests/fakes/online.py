@@ -35,14 +35,14 @@ class MemoryOnline:
         yield self.now
 
     def move(self, before: bytes, after: bytes, changes: Iterable[tuple[bytes, bytes | None]]) -> None:
+        if before != self.now.position:
+            raise ConflictError("online.moved", "The store has moved on.", fix="Ask again.")
         kept = dict(self.now.kept)
         for key, data in changes:
             if data is None:
                 kept.pop(key, None)
             else:
                 kept[key] = data
-        if before != self.now.position:
-            raise ConflictError("online.moved", "The store has moved on.", fix="Ask again.")
         self.now = MemorySnapshot(after, kept)
 
     def keys(self, prefix: bytes) -> Iterator[bytes]:

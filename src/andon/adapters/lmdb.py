@@ -1,6 +1,7 @@
 """The online store of one machine: an LMDB file that many processes read at once while one writes."""
 
 import fcntl
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -16,6 +17,14 @@ LARGEST_BYTES: Final = 1 << 38
 """Address space that the file may come to take; on disk it takes what it holds."""
 _POSITION: Final = b"\x00position"
 _READERS: Final = 512
+_FILE: Final = "data.mdb"
+_DAMAGE: Final = (
+    lmdb.CorruptedError,
+    lmdb.PageNotFoundError,
+    lmdb.InvalidError,
+    lmdb.PanicError,
+    lmdb.MapResizedError,  # it says that it is larger than it was ever allowed to become
+)
 
 
 class _Look:
@@ -53,7 +62,8 @@ class _Look:
 class LmdbOnline:
     """Implements `andon.expressions.online.store.OnlineStore`.
 
-    A key holds at most 511 bytes. What `get` gives is the file itself, not a copy.
+    A key holds at most 511 bytes. What `get` gives is the file itself, not a copy; so a file that is cut off while it
+    is open ends the processes that read it (SIGBUS). One that was cut off before is refused.
 
     Args:
         folder: Where the file lies; made at the first use where it is missing.
@@ -78,6 +88,9 @@ class LmdbOnline:
                         str(self._place), map_size=self._largest, mode=0o640, max_readers=_READERS, readahead=False
                     )
                     found.reader_check()  # a reader that was killed would keep old pages from being used again
+                    if _lacks(found, self._place / _FILE):  # to read behind its end would end the process
+                        found.close()
+                        raise lmdb.CorruptedError("the file was cut off")
                 except (lmdb.Error, OSError) as error:
                     raise _refused(error, self._place) from error
                 self._file = found
@@ -139,8 +152,16 @@ class LmdbOnline:
                     ) from error
                 with file.begin(write=True) as transaction:
                     yield transaction
+                if lacks := _lacks(file, self._place / _FILE):  # LMDB leaves out pages at the end that hold nothing
+                    os.truncate(self._place / _FILE, lacks)
         except (lmdb.Error, OSError) as error:
             raise _refused(error, self._place) from error
+
+
+def _lacks(file: lmdb.Environment, path: Path) -> int:
+    """How long the file must be, where it is shorter; else 0."""
+    needed: int = (file.info()["last_pgno"] + 1) * file.stat()["psize"]
+    return needed if path.stat().st_size < needed else 0
 
 
 def _refused(error: Exception, place: Path) -> AndonError:
@@ -154,7 +175,7 @@ def _refused(error: Exception, place: Path) -> AndonError:
             found=found,
             fix="Make room on the disk; what was there before is served meanwhile.",
         )
-    if isinstance(error, lmdb.CorruptedError | lmdb.PageNotFoundError | lmdb.InvalidError | lmdb.PanicError):
+    if isinstance(error, _DAMAGE):
         return IntegrityError(
             "online.damaged",
             "The file of the online store is damaged.",
