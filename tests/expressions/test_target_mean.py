@@ -5,7 +5,6 @@ from fractions import Fraction
 
 import polars as pl
 import pytest
-from andon.expressions.point import Point
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sklearn.preprocessing import TargetEncoder
