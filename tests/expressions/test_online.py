@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from andon.expressions.evaluate import evaluate
 from andon.expressions.online.block import Block, check
 from andon.expressions.online.key import PREFIX_BYTES, block_key
-from andon.expressions.online.point import Point
+from andon.expressions.online.point import AGAIN_S, Checked, Point
 from andon.expressions.plan import FeaturePlan
 from andon.kernel.errors import AndonError, IntegrityError
 from tests.fakes.online import MemorySnapshot, TablePoint
@@ -112,3 +112,18 @@ def _outcome(compute) -> object:
         return compute()
     except AndonError as error:
         return error.code
+
+
+def test_a_block_that_decays_after_it_was_read_is_found_soon(history):
+    """It is not added up at every question, but never trusted for long."""
+    events, _ = history.draw(3)
+    plan = FeaturePlan("Ask", "asked", tuple(history.nodes.items()))
+    key, block = next(iter(TablePoint(plan, {"Event": history.frame(events).lazy()}).snapshot.kept.items()))
+    now = [0.0]
+    sound = Checked(lambda: now[0])
+    sound.block(key, block, "x")
+    decayed = block[:-1] + bytes([block[-1] ^ 1])
+    sound.block(key, decayed, "x")
+    now[0] = AGAIN_S
+    with pytest.raises(IntegrityError):
+        sound.block(key, decayed, "x")

@@ -64,6 +64,7 @@ class Factory(gates.World):
     """A world of the gates whose models are real."""
 
     objects: dict[str, bytes]
+    online_url: str = ""
 
     def model(self, weights: bytes = b"weights", dataset: str = "") -> Manifest:
         snapshot = Manifest(
@@ -92,6 +93,7 @@ class Factory(gates.World):
             fingerprint=self.home.pinned(),
             memory=str(self.path / "home"),
             origin=self.keeper.keeping.record.ledger.origin,
+            online_url=self.online_url,
         )
 
     def promote(self, receipt: Receipt):

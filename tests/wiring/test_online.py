@@ -1,5 +1,6 @@
 """The online store of a running server: damaged, rebuilt, and never a silent zero."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import lmdb
@@ -8,8 +9,10 @@ import pytest
 from andon.kernel.errors import UsageError
 from andon.line.serve.feeding import HELD
 from andon.wiring.calls.rebuilding import rebuild_online
+from andon.wiring.online import open_online
 from andon.wiring.serving import start, stop
-from tests.wiring.serving_world import ask, new_factory
+from tests.factories.online_servers import PASSWORD, postgres_server, redis_server
+from tests.wiring.serving_world import ask, new_factory, wait_for
 
 KEY = {"entity": {"flight": "AA1"}, "asked": "2013-07-01T00:00:00Z", "explain": True}
 ROW = {"inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP64", "data": [100, 3.5]}]}
@@ -27,7 +30,14 @@ def factory(tmp_path_factory):
 
 @pytest.fixture
 def url(factory):
-    return start(factory.settings).url
+    return started(factory)
+
+
+def started(factory) -> str:
+    """The address of a server that has fed its online store."""
+    url = start(factory.settings).url
+    wait_for(lambda: predict(url)[0] == 200, seconds=120)
+    return url
 
 
 def predict(url: str) -> tuple[int, dict]:
@@ -48,8 +58,8 @@ def test_a_damaged_block_is_told_with_its_place_and_a_rebuild_mends_it(factory, 
             if not key.startswith(b"\0"):
                 write.put(key, data[:40] + bytes([data[40] ^ 4]) + data[41:])
                 write.put(b"\1stray", b"nobody wrote this")
-    code, answer = predict(url)
-    assert code >= 500
+    wait_for(lambda: predict(url)[0] == 503)
+    answer = predict(url)[1]
     assert answer["error"]["code"] == "online.damaged"
     assert "holds for Schedule" in answer["error"]["message"]
     assert ask(f"{url}/v2/models/late/infer", ROW)[0] == 200, "complete rows need no store"
@@ -81,8 +91,7 @@ def test_a_file_of_noise_is_refused_and_made_anew(factory, url):
     assert {k: v for k, v in blocks(factory.settings.online).items() if k != HELD} == {
         k: v for k, v in before.items() if k != HELD
     }
-    code, answer = predict(start(factory.settings).url)
-    assert (code, answer["features"]) == (200, good)
+    assert predict(started(factory))[1]["features"] == good
 
 
 def test_a_store_that_is_gone_comes_back_by_itself(factory, url):
@@ -90,4 +99,44 @@ def test_a_store_that_is_gone_comes_back_by_itself(factory, url):
     stop(factory.settings)
     for path in factory.settings.online.iterdir():
         path.unlink()
-    assert predict(start(factory.settings).url)[1]["features"] == good
+    assert predict(started(factory))[1]["features"] == good
+
+
+@pytest.fixture(scope="module", params=[postgres_server, redis_server], ids=["postgres", "redis"])
+def shared(request, tmp_path_factory, monkeypatch_module):
+    """Servers whose online store is a database server; its URL, with the password, stands in the environment only."""
+    with request.param() as server:
+        monkeypatch_module.setenv("SHARED_ONLINE", server.url)
+        made = new_factory(tmp_path_factory.mktemp("shared"))
+        made.online_url = "env:SHARED_ONLINE"
+        made.promote(made.admit_model(1))
+        made.publish()
+        yield made
+        stop(made.settings)
+        made.database.close()
+
+
+@pytest.fixture(scope="module")
+def monkeypatch_module():
+    with pytest.MonkeyPatch.context() as surroundings:
+        yield surroundings
+
+
+def test_servers_may_share_an_online_store(shared):
+    url = started(shared)
+    assert predict(url)[1]["features"] == {"distance": 100, "wind": 3.5}
+    shared.publish(distance=250)
+    wait_for(lambda: predict(url)[1]["features"]["distance"] == 250, seconds=120)
+    assert not shared.settings.online.exists(), "nothing of it lies here"
+    made = rebuild_online(shared.settings, str).rebuilt
+    assert (made.blocks, made.differing, made.removed) == (2, 0, 0)
+    written = (shared.settings.written / "server-settings.json").read_text()
+    assert "SHARED_ONLINE" in written
+    assert PASSWORD not in written
+
+
+@pytest.mark.parametrize(("said", "code"), [("mysql://x", "online.unknown-store"), ("env:NOT_SET", "online.no-url")])
+def test_a_store_that_cannot_be_is_refused_when_it_is_opened(factory, said, code):
+    with pytest.raises(UsageError) as error:
+        open_online(replace(factory.settings, online_url=said))
+    assert error.value.code == code

@@ -267,6 +267,8 @@ def test_the_log_is_closed_and_complete_when_a_server_ends(tmp_path_factory):
     factory.publish()
     settings = ServerSettings(**{**_members(factory.settings), "workers": 1})
     url = start(settings).url
+    stranger = {"entity": {"flight": "nobody"}}
+    wait_for(lambda: ask(f"{url}/predict/flights/late", stranger)[0] == 404, seconds=120)  # its features are there
     for _ in range(7):
         assert ask(f"{url}/predict/flights/late", KEY)[0] == 200
     assert stop(settings)

@@ -1,6 +1,7 @@
 """Answers one question at a time from the online store, with the same bits as the plan evaluated for a whole frame."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from andon.expressions.joins import Join, Rows, read_join
@@ -11,6 +12,7 @@ from andon.expressions.plan import FeaturePlan, hidden, without_joins
 from andon.expressions.row import Value, checked, compile_row
 from andon.expressions.tree import joins_of
 
+AGAIN_S: Final = 1.0
 _REMEMBERED: Final = 100_000
 _NOTHING: Final = b"\0"
 
@@ -69,10 +71,17 @@ class Point:
 
 
 class Checked:
-    """Blocks whose every bit was seen to be as it was written, each once for each time it is written."""
+    """Blocks whose every bit was seen to be as it was written: when first read, and again every now and then.
 
-    def __init__(self) -> None:
-        self._seen: dict[bytes, bytes] = {}
+    Adding up the bits of a block of ten kilobytes takes about as long as the answer; a disk does not decay that fast.
+
+    Args:
+        clock: Seconds that never go back.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._seen: dict[bytes, tuple[bytes, float]] = {}
 
     def block(self, key: bytes, data: Data, place: str) -> Block:
         """The block of these bytes.
@@ -85,12 +94,13 @@ class Checked:
         Raises:
             IntegrityError: They are not what was written.
         """
-        told = bytes(data[:8])
-        if self._seen.get(key) != told:
+        told, now = bytes(data[:8]), self._clock()
+        seen = self._seen.get(key)
+        if seen is None or seen[0] != told or now >= seen[1]:
             check(data, place)
             if len(self._seen) >= _REMEMBERED:
                 self._seen.clear()
-            self._seen[key] = told
+            self._seen[key] = (told, now + AGAIN_S)
         return Block(data)
 
 

@@ -15,7 +15,7 @@ from andon.wiring.feeding import PAUSE_S, feeder_of
 from andon.wiring.online import open_online
 from andon.wiring.served import ServerSettings
 
-NICENESS = 10
+NICENESS = 5
 
 
 def main() -> int:
