@@ -32,6 +32,7 @@ _DEFAULTS: Final[dict[str, str | int | None]] = {
 _MAKE: Final[LiteralString] = """
     SELECT pg_advisory_xact_lock(hashtext('andon.online'));
     CREATE TABLE IF NOT EXISTS {table} (key bytea PRIMARY KEY, data bytea NOT NULL);
+    ALTER TABLE {table} ALTER data SET STORAGE EXTERNAL;
     INSERT INTO {table} VALUES ('', '') ON CONFLICT DO NOTHING"""
 _LOOK: Final[LiteralString] = """
     BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT data FROM {table} WHERE key = ''"""
@@ -76,6 +77,8 @@ class PostgresOnline:
 
     Threads may share a store; each look takes a connection of its own, and leaves it to the next. Nothing is connected
     before the first look or move; a server that was restarted is connected again at the next one.
+
+    Blocks are not compressed: that would halve the table, and take ten times as long to write.
 
     Args:
         url: Where the database is, as libpq takes it: `postgresql://user:password@host:5432/database`.
