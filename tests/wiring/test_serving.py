@@ -38,6 +38,8 @@ class Served:
         self.dataset = self.factory.publish()
         self.settings = self.factory.settings
         self.url = start(self.settings).url
+        stranger = {"entity": {"flight": "nobody"}}
+        wait_for(lambda: self.predict(stranger)[0] == 404, seconds=120)  # its features are there
         self.factory.promote(self.b)
 
     @property

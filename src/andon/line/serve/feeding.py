@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
+from itertools import islice
 from typing import Final, Protocol, cast
 
 import polars as pl
@@ -21,6 +22,7 @@ from andon.line.serve.state import OpenState, ServedDataset, ServedObject, Servi
 
 HELD: Final = b"\0held"
 _TRIES: Final = 20
+_AT_ONCE: Final = 256
 
 ReadState = Callable[[], bytes]
 """The signed file of what is published, as it is now; empty where nothing is."""
@@ -266,17 +268,25 @@ class _Rebuilding:
         with self._store.look() as snapshot:
             for number, part in enumerate(parts, 1):
                 blocks, differing = self.blocks, self.differing
-                for key, block in part.pack(self._table(part)):
-                    self.blocks += 1
-                    gone.discard(key)
-                    if snapshot.get([key])[0] != block:
-                        self.differing += 1
-                        yield key, block
+                for some in _batches(part.pack(self._table(part))):
+                    there = snapshot.get([key for key, _ in some])
+                    self.blocks += len(some)
+                    for (key, block), now in zip(some, there, strict=True):
+                        gone.discard(key)
+                        if now != block:
+                            self.differing += 1
+                            yield key, block
                 done = f"{self.blocks - blocks} blocks of {part.contract}, {self.differing - differing} differed"
                 self._tell(f"{number} of {len(parts)}: {done}")
         for key in gone:
             self.removed += 1
             yield key, None
+
+
+def _batches(blocks: Iterator[tuple[bytes, bytes]]) -> Iterator[list[tuple[bytes, bytes]]]:
+    """Blocks that are asked for at once: over a network each question costs a way there and back."""
+    while some := list(islice(blocks, _AT_ONCE)):
+        yield some
 
 
 def _served(state: ServingState, contract: str) -> ServedDataset:

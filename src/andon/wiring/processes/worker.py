@@ -15,7 +15,7 @@ from andon.wiring.worker import Worker
 from andon.wiring.wrappers import leave_out_wrappers
 
 COLLECT_EVERY = 50_000
-SETTLE_S = 10.0
+SETTLE_S = 30.0
 
 
 def main(arguments: list[str]) -> int:
