@@ -263,3 +263,16 @@ def test_damage_is_told_and_not_answered(stage, name):
         seen.features({"flight": "a", "distance": 1}, 4 * HOUR)
     assert error.value.code == "online.damaged"
     assert "feature rebuild" in error.value.fix
+
+
+def test_what_was_trained_again_needs_nothing_new(stage):
+    """Daily retraining learns other constants; the store must not grow by them."""
+    stage.spine("a")
+    stage.arrivals((1, 1, "a", 3))
+    stage.feeder.feed(plan("mean", "count"))
+    then = stage.store.now
+    distance = tree.column("Schedule", "distance", INT)
+    for bound in (7, 9):
+        learned = ("learned", tree.apply("gt", distance, tree.literal(bound, INT)))
+        stage.feeder.feed(FeaturePlan("Schedule", "asked", (*plan("count", "mean").features, learned)))
+    assert stage.store.now is then

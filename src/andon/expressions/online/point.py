@@ -10,7 +10,7 @@ from andon.expressions.online.group import Group
 from andon.expressions.online.store import Data, Snapshot
 from andon.expressions.plan import FeaturePlan, hidden, without_joins
 from andon.expressions.row import Value, checked, compile_row
-from andon.expressions.tree import joins_of
+from andon.expressions.tree import Node, joins_of
 
 AGAIN_S: Final = 1.0
 _REMEMBERED: Final = 100_000
@@ -32,18 +32,14 @@ class Point:
         self._needs = plan.needs
         names = hidden(plan.joins)
         self._row = compile_row({name: without_joins(node, names) for name, node in plan.features}, _column)
-        shared: dict[Rows, dict[str, Join]] = {}
-        for node, name in names.items():
-            join = read_join(node, plan.spine)
-            shared.setdefault(join.rows, {})[name] = join
-        self.groups = tuple(Group(rows, joins) for rows, joins in shared.items())
+        self.groups = groups_of(plan.spine, names)
         self._used_by = [
             ", ".join(
                 name
                 for name, node in plan.features
-                if any(read_join(j, plan.spine).rows == rows for j in joins_of(node))
+                if any(read_join(join, plan.spine).rows == group.rows for join in joins_of(node))
             )
-            for rows in shared
+            for group in self.groups
         ]
         self._sound = Checked()
 
@@ -102,6 +98,20 @@ class Checked:
                 self._seen.clear()
             self._seen[key] = (told, now + AGAIN_S)
         return Block(data)
+
+
+def groups_of(spine: str, joins: Mapping[Node, str]) -> tuple[Group, ...]:
+    """The groups of joins that share their rows.
+
+    Args:
+        spine: The contract of the rows that ask.
+        joins: The joins, each with the name of its result.
+    """
+    shared: dict[Rows, dict[str, Join]] = {}
+    for node, name in joins.items():
+        join = read_join(node, spine)
+        shared.setdefault(join.rows, {})[name] = join
+    return tuple(Group(rows, mine) for rows, mine in shared.items())
 
 
 def _column(contract: str, column: str) -> str:  # noqa: ARG001  # names of joins begin with _, of columns never

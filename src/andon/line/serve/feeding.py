@@ -10,10 +10,11 @@ from typing import Final, Protocol, cast
 import polars as pl
 
 from andon.contracts.dataset import contract_from_json
-from andon.expressions.online.point import Point
+from andon.expressions.online.point import groups_of
 from andon.expressions.online.spine import SpineBlocks
 from andon.expressions.online.store import OnlineStore, Snapshot
-from andon.expressions.plan import FeaturePlan, plan_from_json
+from andon.expressions.plan import FeaturePlan, hidden
+from andon.expressions.tree import Node, from_json, to_json
 from andon.kernel.canonical import Json, dumps, loads
 from andon.kernel.digest import Digest
 from andon.kernel.errors import AndonError, ConflictError, InputError, IntegrityError
@@ -45,23 +46,51 @@ class Part(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Needs:
+    """What plans need of an online store: many need the same, such as all that were trained with the same features.
+
+    Attributes:
+        spine: The contract of the rows that ask.
+        joins: The joins of their features, sorted.
+    """
+
+    spine: str
+    joins: tuple[Node, ...]
+
+    def to_json(self) -> Json:
+        """The needs as JSON; `_needs` reads them."""
+        return {"spine": self.spine, "joins": [to_json(join) for join in self.joins]}
+
+    def parts(self, state: ServingState) -> list[Part]:
+        """The parts of a store: those of the joins, and the rows that questions are about."""
+        parts: list[Part] = list(groups_of(self.spine, hidden(self.joins)))
+        spine = state.of(self.spine)
+        return parts if spine is None else [*parts, SpineBlocks(contract_from_json(spine.contract))]
+
+
+def needs_of(plan: FeaturePlan) -> Needs:
+    """What a plan needs of an online store."""
+    return Needs(plan.spine, tuple(sorted(plan.joins, key=lambda join: dumps(to_json(join)))))
+
+
+@dataclass(frozen=True, slots=True)
 class Held:
     """What a store holds.
 
     Attributes:
         state: The signed serving state that it was made from; empty in a new store.
         parts: For each part the dataset that its blocks were made from.
-        plans: The feature plans whose parts are kept.
+        needs: What it is kept up for.
     """
 
     state: bytes = b""
     parts: Mapping[Digest, Digest] = field(default_factory=dict)
-    plans: tuple[FeaturePlan, ...] = ()
+    needs: tuple[Needs, ...] = ()
 
     def to_bytes(self) -> bytes:
         """As it lies in the store; `held_in` reads it."""
-        plans: list[Json] = [plan.to_json() for plan in self.plans]
-        return dumps({"state": self.state.decode(), "parts": dict(self.parts), "plans": plans})
+        needs: list[Json] = [each.to_json() for each in self.needs]
+        return dumps({"state": self.state.decode(), "parts": dict(self.parts), "needs": needs})
 
 
 def held_in(snapshot: Snapshot) -> Held:
@@ -82,16 +111,14 @@ def held_in(snapshot: Snapshot) -> Held:
             fix="Make the store again from the datasets: andon feature rebuild",
         )
     said = cast("Mapping[str, object]", loads(data))
-    plans = cast("Sequence[Mapping[str, Json]]", said["plans"])
+    needs = cast("Sequence[Mapping[str, Json]]", said["needs"])
     parts = cast("Mapping[Digest, Digest]", said["parts"])
-    return Held(str(said["state"]).encode(), parts, tuple(plan_from_json(plan) for plan in plans))
+    return Held(str(said["state"]).encode(), parts, tuple(_needs(each) for each in needs))
 
 
-def parts_of(plan: FeaturePlan, state: ServingState) -> list[Part]:
-    """The parts that a plan needs of the online store: those of its joins, and the rows that questions are about."""
-    parts: list[Part] = list(Point(plan).groups)
-    spine = state.of(plan.spine)
-    return parts if spine is None else [*parts, SpineBlocks(contract_from_json(spine.contract))]
+def _needs(said: Mapping[str, Json]) -> Needs:
+    joins = cast("Sequence[Json]", said["joins"])
+    return Needs(str(said["spine"]), tuple(from_json(join) for join in joins))
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +171,7 @@ class Feeder:
             held = held_in(snapshot)
         if not signed or held.state != signed:
             return False
-        return all(part.digest in held.parts for part in parts_of(plan, self._open_state(signed)))
+        return all(part.digest in held.parts for part in needs_of(plan).parts(self._open_state(signed)))
 
     def feed(self, plan: FeaturePlan) -> None:
         """Bring the store to what is published now, with all that this plan needs.
@@ -185,9 +212,10 @@ class Feeder:
         state = self._open_state(signed) if signed else ServingState()
         with self._store.look() as snapshot:
             before = snapshot.position
-        parts = {part.digest: part for each in plans for part in parts_of(each, state)}
+        needs = tuple(dict.fromkeys(needs_of(plan) for plan in plans))
+        parts = {part.digest: part for each in needs for part in each.parts(state)}
         served = {digest: one.dataset for digest, part in parts.items() if (one := state.of(part.contract)) is not None}
-        after = Held(signed, served, tuple(dict.fromkeys(plans))).to_bytes()
+        after = Held(signed, served, needs).to_bytes()
         rebuilding = _Rebuilding(self._store, lambda part: self._table(_served(state, part.contract)), tell)
         changes = _with_last(rebuilding.changes([parts[digest] for digest in served]), (HELD, after))
         self._store.move(before, sha256(after).digest(), changes)
@@ -199,15 +227,16 @@ class Feeder:
         state = self._open_state(signed) if signed else ServingState()
         with self._store.look() as snapshot:
             before, held = snapshot.position, held_in(snapshot)
-        plans = tuple(dict.fromkeys((*held.plans, plan)))
-        parts = {part.digest: part for each in plans for part in parts_of(each, state)}
-        mine = {part.digest for part in parts_of(plan, state)}
+        own = needs_of(plan)
+        needs = tuple(dict.fromkeys((*held.needs, own)))
+        parts = {part.digest: part for each in needs for part in each.parts(state)}
+        mine = {part.digest for part in own.parts(state)}
         made = {
             digest: one.dataset
             for digest, part in parts.items()
             if digest not in failed and (one := state.of(part.contract)) is not None
         }
-        after = Held(signed, made, plans).to_bytes()
+        after = Held(signed, made, needs).to_bytes()
         if sha256(after).digest() != before:
             changes = self._changes(held, state, [parts[digest] for digest in made])
             self._store.move(before, sha256(after).digest(), _with_last(changes, (HELD, after)))
