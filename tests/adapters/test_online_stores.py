@@ -132,6 +132,7 @@ def test_keys_come_in_order_by_what_they_begin_with(store):
         assert list(store.keys(prefix)) == sorted(key for key in keys if key.startswith(prefix)), prefix
 
 
+@pytest.mark.chaos
 def test_keys_of_500_bytes_and_blocks_of_3_megabytes(store):
     noise = random.Random(7)
     blocks = {bytes([number]) * 500: noise.randbytes(3_000_000) for number in range(4)}
@@ -199,6 +200,7 @@ print(looked, len(positions), refused)
 """
 
 
+@pytest.mark.chaos
 def test_nobody_ever_sees_half_of_a_move(place):
     def content(number):
         return [(b"k%03d" % at, None if (at + number) % 3 == 0 else b"%d" % number) for at in range(60)]
@@ -239,6 +241,7 @@ print(os.getpid(), wins)
 """
 
 
+@pytest.mark.chaos
 def test_of_two_writers_exactly_one_wins_each_position(place):
     with closing(place.store()) as store:
         store.move(b"", b"0", ())
@@ -291,6 +294,7 @@ store.move(b"1", b"2", changes())
 """
 
 
+@pytest.mark.chaos
 def test_a_writer_that_is_killed_midway_leaves_all_as_it_was(place):
     before = {b"k%05d" % number: b"old" for number in range(0, 1500, 3)}
     with closing(place.store()) as store:
@@ -402,6 +406,7 @@ class Moves(RuleBasedStateMachine):
         assert whole(self.store) == whole(self.fake)
 
 
+@pytest.mark.chaos
 def test_whatever_is_done_to_it_a_store_is_like_the_fake(place):
     with closing(place.store()) as store:
         machine = type("MovesOfOne", (Moves,), {"store": store})

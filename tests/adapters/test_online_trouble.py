@@ -26,6 +26,7 @@ from tests.factories.online_servers import (
     whole,
 )
 
+pytestmark = pytest.mark.chaos
 MANY = 1_500
 """More changes than any store takes at once."""
 numbers = itertools.count()
