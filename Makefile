@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test crash redteam check bench clean help curl debian peers parity chaos
+.PHONY: demo test crash redteam check bench clean help curl debian peers parity chaos long
 help:            ## what there is
 	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/ -/'
 
@@ -24,6 +24,9 @@ test: $(READY) debian  ## all tests
 
 crash: $(READY)  ## a run killed at every point of the line, which must go on; make test kills at a few
 	@$(BIN)/python -m pytest -q -n 2 --dist worksteal -m crash
+
+long: $(READY)   ## the whole line again and again: every kind of bad input, every way to derive
+	@$(BIN)/python -m pytest -q -n 2 --dist worksteal -m long
 
 chaos: $(READY) debian  ## online stores that are full, cut off, killed, emptied, away, and written by two at once
 	@$(BIN)/python -m pytest -q -n 2 --dist worksteal -m chaos

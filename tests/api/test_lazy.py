@@ -58,6 +58,7 @@ def test_the_checks_are_exactly_those_that_are_made():
         "no_leak",
         "no_pii_features",
         "no_protected_features",
+        "no_skew",
         "overfitting_at_most",
         "lineage_closed",
         "target_healthy",

@@ -18,7 +18,7 @@ from tests.fakes.online import MemorySnapshot, TablePoint
 _QUIET = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=_QUIET)
+@settings(max_examples=8, deadline=None, suppress_health_check=_QUIET)
 @given(seed=st.integers(0, 2**32), parts=st.integers(1, 4))
 def test_blocks_fed_batch_by_batch_are_those_of_all_rows_at_once(history, seed, parts):
     """Otherwise what is served would depend on how often somebody published."""
@@ -35,7 +35,7 @@ def test_blocks_fed_batch_by_batch_are_those_of_all_rows_at_once(history, seed, 
         assert kept == dict(group.pack(frame.sample(fraction=1.0, shuffle=True, seed=seed % 2**32).lazy()))
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=_QUIET)
+@settings(max_examples=4, deadline=None, suppress_health_check=_QUIET)
 @given(seed=st.integers(0, 2**32), where=st.floats(0, 1), bit=st.integers(0, 7))
 def test_a_flipped_bit_is_refused_and_the_features_are_named(history, seed, where, bit):
     events, asks = history.draw(seed)

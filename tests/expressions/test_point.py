@@ -12,7 +12,7 @@ from tests.fakes.online import TablePoint as Point
 _QUIET = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=_QUIET)
+@settings(max_examples=15, deadline=None, suppress_health_check=_QUIET)
 @given(seed=st.integers(0, 2**32))
 def test_a_point_answers_with_the_bits_of_the_plan(history, make, seed):
     """Otherwise a model is served other features than it was trained on."""
@@ -26,7 +26,7 @@ def test_a_point_answers_with_the_bits_of_the_plan(history, make, seed):
         assert {n: make.bits(v) for n, v in found.items()} == {n: make.bits(v) for n, v in row.items()}
 
 
-@settings(max_examples=4, deadline=None, suppress_health_check=_QUIET)
+@settings(max_examples=2, deadline=None, suppress_health_check=_QUIET)
 @given(seed=st.integers(0, 2**32))
 def test_the_sources_alone_give_the_same_features(history, make, seed):
     """Lineage that forgets a row, or names one too many, could not explain a prediction."""

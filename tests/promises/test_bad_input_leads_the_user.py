@@ -41,6 +41,7 @@ def place(parcels):
     return parcels("founded")
 
 
+@pytest.mark.long
 def test_a_source_that_cannot_be_read(place):
     (place.folder / "sent.csv").rename(place.folder / "gone.csv")
     error = refused(place.run("--json"), "factory.raised")
@@ -50,6 +51,7 @@ def test_a_source_that_cannot_be_read(place):
     mended(place)
 
 
+@pytest.mark.long
 def test_an_empty_source(place):
     place.rewrite("sent.csv", lambda text: text.splitlines()[0] + "\n")
     error = refused(place.run("--json"), "ingest.empty-source")
@@ -79,6 +81,7 @@ def test_a_column_of_the_wrong_type(place):
     mended(place)
 
 
+@pytest.mark.long
 def test_the_same_key_twice_with_other_values(place):
     """Which of the two is true nobody can know; both are set aside, and everything else is used."""
     place.rewrite("sent.csv", lambda text: text + "p7,2023-11-14T16:48:00+00:00,south,1\n")
@@ -90,6 +93,7 @@ def test_the_same_key_twice_with_other_values(place):
     assert place.is_clean()
 
 
+@pytest.mark.long
 def test_the_same_rows_twice(place):
     place.rewrite("sent.csv", lambda text: text + "".join(text.splitlines(keepends=True)[1:]))
     assert place.run("sent", "delivered").code == 0
@@ -98,6 +102,7 @@ def test_the_same_rows_twice(place):
     assert facts["counts"]["in"] == 2 * 570
 
 
+@pytest.mark.long
 def test_times_in_the_future(place):
     """A source that ignores its window gives rows that cannot have happened yet; they are set aside."""
     place.rewrite("factory.py", lambda code: code.replace("(moment < window.until)", "pl.lit(True)"))
@@ -115,6 +120,7 @@ def batches(place):
     return [json.loads(body)["facts"] for (body,) in place.sql("select body from manifests where kind = 'batch'")]
 
 
+@pytest.mark.long
 def test_a_label_that_is_never_there(place):
     place.rewrite("delivered.csv", lambda text: last_column(text, ""))
     error = refused(place.run("--json"), "features.label-always-null")
@@ -122,7 +128,7 @@ def test_a_label_that_is_never_there(place):
     assert place.is_clean()
 
 
-@pytest.mark.parametrize("broken", ["nan", "unpackable"])
+@pytest.mark.parametrize("broken", [pytest.param("nan", marks=pytest.mark.long), "unpackable"])
 def test_a_model_that_is_none(parcels, broken):
     """The run says what is wrong with it; nothing of it gets on; the next, good training does."""
     place = parcels("ingested")
@@ -177,7 +183,9 @@ def test_a_full_disk(place, small_disk):
     mended(place)
 
 
-@pytest.mark.parametrize("blocks", [0, 16, 256])
+@pytest.mark.parametrize(
+    "blocks", [pytest.param(0, marks=pytest.mark.long), 16, pytest.param(256, marks=pytest.mark.long)]
+)
 def test_files_that_may_not_grow(place, blocks):
     """The same where a quota and not the disk is full, in blocks of 512 or 1024 bytes."""
     limited = ("sh", "-c", f'ulimit -f {blocks}; exec "$@"', "sh", *ANDON)

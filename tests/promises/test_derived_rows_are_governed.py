@@ -210,6 +210,7 @@ def test_what_is_served_of_derived_rows_is_what_training_would_compute_also_when
     assert (found.predictions, found.given, found.compared) == (32, 0, 4 * 32)
 
 
+@pytest.mark.long
 def test_an_evidence_pack_of_it_is_verified_by_who_knows_nothing_of_andon(legs, tmp_path):
     """Somebody outside must be able to follow a release through derived rows to what landed."""
     (release,) = legs.sql("select digest from manifests where kind = 'release'")[0]
@@ -221,6 +222,7 @@ def test_an_evidence_pack_of_it_is_verified_by_who_knows_nothing_of_andon(legs, 
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.long
 def test_a_second_run_derives_nothing_anew_and_another_factory_derives_the_same_bytes(legs, founded):
     """The same inputs and definition are the same version, whoever makes it and when."""
     before, entries = legs.digests(), legs.entries()
@@ -233,6 +235,7 @@ def test_a_second_run_derives_nothing_anew_and_another_factory_derives_the_same_
         assert versions(founded, contract)[-1][0] == versions(legs, contract)[-1][0]
 
 
+@pytest.mark.long
 def test_late_rows_make_another_version_and_leave_the_one_before_as_it_was(legs):
     """What a model was trained on can be looked at for ever; the next one is trained on what is known by then."""
     (first, manifest) = versions(legs, "Leg")[-1]
@@ -272,6 +275,7 @@ def test_what_its_gate_refuses_is_not_published_and_nothing_is_made_from_it(foun
     assert founded.is_clean()
 
 
+@pytest.mark.long
 def test_a_changed_definition_derives_again_and_back_again(legs):
     """The published version is always that of the present definition, even if it was published before."""
     (first, _) = versions(legs, "Leg")[-1]
@@ -287,6 +291,7 @@ def test_a_changed_definition_derives_again_and_back_again(legs):
     assert legs.is_clean()
 
 
+@pytest.mark.long
 def test_what_is_derived_from_older_rows_says_so(legs):
     """A model trained on it would not see what came last, and nobody would know."""
     assert status_of(legs.folder).behind == []
@@ -301,6 +306,7 @@ def test_what_is_derived_from_older_rows_says_so(legs):
     assert status_of(legs.folder).behind == []
 
 
+@pytest.mark.long
 def test_history_that_does_not_say_when_it_was_known_is_not_derived_from(founded):
     """All derived rows would count as known only now, and no window over the past would see one."""
     silent = 'known_after="5m"'
@@ -313,7 +319,7 @@ def test_history_that_does_not_say_when_it_was_known_is_not_derived_from(founded
     assert result is None
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_derivation_that_was_killed_goes_on(legs, founded):
     """Killed at night, it is whole in the morning, and not done twice."""
     rows = ("flights", "arrivals", "Legs", "Turns")
