@@ -152,9 +152,12 @@ def put_back(plant: Plant, before: Plant) -> None:
     """Restore control database and memory to how they were before the admission, under the open gatekeeper."""
     with (
         closing(sqlite3.connect(before.folder / DATABASE)) as good,
-        closing(sqlite3.connect(plant.folder / DATABASE)) as now,
+        closing(sqlite3.connect(plant.folder / DATABASE, isolation_level=None)) as now,
     ):
+        ((schema,),) = now.execute("PRAGMA schema_version")
         good.backup(now)
+        # A backup says that the tables are others now. They are not: who has them in mind need not read them again.
+        now.execute(f"PRAGMA schema_version = {schema:d}")
     for path in before.home.rglob("remembered.json"):
         shutil.copy(path, plant.home / path.relative_to(before.home))
 

@@ -234,9 +234,11 @@ def holds(root: TrustRoot, principal: Principal, role: str, at_ns: int) -> bool:
         raise _refused(
             "unknown-principal", "This principal is not in the trust root.", principal.name, f"version {root.version}"
         )
+    if any(interval.role == role and interval.covers(at_ns) for interval in principal.roles):
+        return True
     if role not in roles(root):
         raise _refused("unknown-role", "This role is not in the trust root.", role, ", ".join(sorted(roles(root))))
-    return any(interval.role == role and interval.covers(at_ns) for interval in principal.roles)
+    return False
 
 
 def holders(root: TrustRoot, role: str, at_ns: int) -> tuple[Principal, ...]:

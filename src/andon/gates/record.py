@@ -153,6 +153,13 @@ class Record:
         """
         return self._reader(root)(self.statements.get(digest))
 
+    def many(self, digests: Collection[Digest], root: TrustRoot) -> list[Said]:
+        """Several statements at once, in the order of the ledger; see `get`."""
+        found = sorted(self.statements.many(digests).values(), key=lambda sealed: sealed.index)
+        entries = self.ledger.entries([sealed.index for sealed in found])
+        verifiers, seen = self.verifiers(root), self._witness_of(root)
+        return [seen(read_said(sealed.envelope, entries[sealed.index], verifiers)) for sealed in found]
+
     def about(self, subject: Digest, root: TrustRoot, predicate_type: str | None = None) -> list[Said]:
         """What was said about a subject, in the order of the ledger."""
         read = self._reader(root)
@@ -207,9 +214,9 @@ class Record:
         verifiers, seen = self.verifiers(root), self._witness_of(root)
         found: list[Said] = []
         for entry, sealed in self.everything(size):
-            envelope, statement = entered(sealed.envelope, entry)
+            statement = entered(sealed.envelope, entry)
             if entry.kind in kinds or not wanted.isdisjoint(subject.digest for subject in statement.subjects):
-                found.append(seen(signed(envelope, statement, entry, verifiers)))
+                found.append(seen(signed(sealed.envelope, entry, verifiers)))
         return found
 
     def check_size(self, unit: Unit, size: int) -> None:
