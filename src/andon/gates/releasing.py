@@ -92,12 +92,12 @@ def admit_release(keeping: Keeping, release: Digest, target: str) -> Receipt:
     proven = admit(chain, replace(world, serving=serving))
     with keeping.units.begin() as unit:
         keeping.record.check_size(unit, report.size)
-        stated = _move(keeping, unit, _admission(root, chain, proven, _next(root, facts, release, ref), world), ref)
+        admission = _admission(root, chain, proven, _next(root, facts, release, ref), world)
+        said.append(_move(keeping, unit, root, admission, ref))
     with ThreadPoolExecutor(1) as beside:  # memory and bundle wait for the disk at the same time
         remembering = beside.submit(keeping.remember, root)
         if floor.witnesses:  # the admission too must be seen by others, before any server is shown it
             check_witnessed(keeping.record.witnessed(keeping.units, root), floor.witnesses, keeping.clock.now_ns())
-        said.append(keeping.record.get(stated, root))
         receipt = _receipt(keeping, root, said, release, target, chain.manifests)
         remembering.result()
     return receipt
@@ -116,7 +116,7 @@ def roll_back(keeping: Keeping, *, target: str, to: Digest, by: str, reason: str
     _check_person(root, by, reason)
     with keeping.units.begin() as unit:
         decisions = keeping.decisions(root)
-        admitted, admission = _admitted(decisions, root, to, target)
+        admitted, before = _admitted(decisions, root, to, target)
         if keeping.record.about(to, root, REVOCATION):
             raise revoked(to)
         serving, ref = keeping.serving(decisions, root, facts.model_name, target)
@@ -134,9 +134,9 @@ def roll_back(keeping: Keeping, *, target: str, to: Digest, by: str, reason: str
                 publish=_next(root, facts, to, ref),
                 time_ns=keeping.clock.now_ns(),
             )
-            _move(keeping, unit, rollback, ref)
+            decisions.append(_move(keeping, unit, root, rollback, ref))
     keeping.remember(root)
-    said = [*keeping.record.many(admission.relied, root), *keeping.decisions(root)]
+    said = [*keeping.record.many(before.relied, root), *decisions]
     return _receipt(keeping, root, said, to, target, keeping.lineage_of(to))
 
 
@@ -256,12 +256,12 @@ def _next(root: TrustRoot, facts: ReleaseFacts, release: Digest, ref: Ref | None
     return Moved(name, release, (ref.sequence if ref else 0) + 1)
 
 
-def _move(keeping: Keeping, unit: Unit, decision: Admission | Rollback, ref: Ref | None) -> Digest:
-    """Sign a decision and move the name, in one unit; returns the statement's digest."""
-    stated = keeping.record.say(unit, decision_statement(decision))
+def _move(keeping: Keeping, unit: Unit, root: TrustRoot, decision: Admission | Rollback, ref: Ref | None) -> Said:
+    """Sign a decision and move the name, in one unit; returns the statement as everybody reads it from now on."""
+    said = keeping.record.decide(unit, decision_statement(decision), root)
     moved = decision.publish
     keeping.refs.move(unit, moved.ref, ref.digest if ref else None, moved.digest, decision.time_ns)
-    return stated
+    return said
 
 
 def _admitted(said: Collection[Said], root: TrustRoot, release: Digest, target: str) -> tuple[Said, Admission]:
@@ -290,7 +290,7 @@ def _receipt(
     Args:
         keeping: The gatekeeper's ports.
         root: Who is who.
-        said: What its admission relied on, and all decisions; in the order of the ledger.
+        said: What its admission relied on, and all decisions in the order of the ledger.
         release: Digest of the release manifest.
         target: Where it is served.
         manifests: The release and all that it rests on.
