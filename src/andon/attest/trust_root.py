@@ -217,10 +217,12 @@ def principals_of(
     root: TrustRoot, key_ids: Collection[str], at_ns: int, *, witnessed_ns: int | None = None
 ) -> tuple[Principal, ...]:
     """The different principals behind verified keys, by name; unknown keys and those not valid then are left out."""
-    found: dict[str, Principal] = {}
-    for principal in root.principals:
-        if any(key.public.key_id in key_ids and key.is_valid(at_ns, witnessed_ns) for key in principal.keys):
-            found[principal.name] = principal
+    found = {
+        principal.name: principal
+        for principal in root.principals
+        for key in principal.keys
+        if key.public.key_id in key_ids and key.is_valid(at_ns, witnessed_ns)
+    }
     return tuple(found[name] for name in sorted(found))
 
 
