@@ -84,14 +84,8 @@ def test_an_admission_on_other_proofs_than_these_does_not_carry_the_release(at, 
     decisions = world.keeper.keeping.decisions(world.root)
     found = admission_of(decisions, world.root, release=world.made.release, target=TARGET)
     digest = world.forge(decision_statement(replace(found[1], **change)))
-    sealed = world.database.statements.get(digest)
-    data = make_bundle(
-        world.made.release,
-        {},
-        [sealed.envelope],
-        {digest: (world.record.ledger.entry(sealed.index), world.record.ledger.prove(sealed.index))},
-        [],
-    )
+    forged = world.record.get(digest, world.root)
+    data = make_bundle(world.made.release, {}, [forged], {forged.index: world.record.ledger.prove(forged.index)}, [])
     one = read_bundle(data)
     wider = replace(bundle, statements=(*bundle.statements, *one.statements), proofs={**bundle.proofs, **one.proofs})
     assert refusal(lambda: check_bundle(wider, TARGET, world.blobs.read, world.trust())) == "gates.bundle-incomplete"

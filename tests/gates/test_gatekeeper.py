@@ -260,6 +260,24 @@ def test_a_release_bound_before_another_was_admitted_is_bound_again(at):
     assert refusal(world.admit) == "gates.predecessor-moved"
 
 
+def test_a_key_that_is_no_gates_by_the_trust_root_admits_nothing_and_leaves_no_trace(at):
+    world = at("approved")
+    before = size(world), world.record.remembered()
+    keeper = world.keeper_signed_by("mallory")
+    assert refusal(lambda: keeper.admit(world.made.release, TARGET)) == "gates.signer-not-gate"
+    assert (size(world), world.record.remembered()) == before
+    assert world.database.refs.with_prefix("serving/") == []
+    assert world.admit().sequence == 1
+
+
+def test_an_admission_is_remembered_when_its_receipt_is_given(at):
+    world = at("approved")
+    world.admit()
+    head = world.record.ledger.head()
+    seen = world.record.remembered()
+    assert (seen.size, seen.root) == (head.size, head.root) == (size(world), head.root)
+
+
 def test_rollback_puts_the_first_release_back_and_its_bundle_loads(at):
     world = at("admitted")
     first = world.made.release

@@ -64,7 +64,8 @@ def said(index, who, decision="approve", *, role="operations", question=QUESTION
     )
     statement = signoff_statement(question, signoff)
     signers = frozenset(key(name).key_id for name in keys or (who,))
-    return Said(of_bytes(b"%d" % index), statement, signers, index, max(signed_ns, NOW - WITHIN))
+    envelope = b"%d" % index
+    return Said(of_bytes(envelope), envelope, statement, signers, index, max(signed_ns, NOW - WITHIN))
 
 
 def counted(rule, voices, excluded=()):

@@ -33,6 +33,7 @@ class FileBlobs:
 
     def __init__(self, root: Path) -> None:
         self._root = root.absolute()
+        self._synced: set[Path] = set()
 
     def put(self, chunks: Iterable[bytes]) -> Stored:
         """Store bytes; durable when it returns, and the same bytes again change nothing.
@@ -142,17 +143,25 @@ class FileBlobs:
     def _publish(self, path: Path, digest: Digest) -> bool:
         """Link a finished file to its name; False when the name is taken, which the same bytes must have done."""
         target = self._path(digest)
-        target.parent.mkdir(exist_ok=True)
+        self._prepare(target.parent)
         try:
             os.link(path, target)
         except FileExistsError:
             is_new = False
         else:
             is_new = True
-        # Also when the name was taken: whoever took it may not have got as far as syncing.
-        for folder in (target.parent, self._root):
-            _sync_folder(folder)
+        _sync_folder(target.parent)  # also when the name was taken: its taker may not have got as far as syncing
         return is_new
+
+    def _prepare(self, folder: Path) -> None:
+        """Have a folder of names, and have it on the disk: whoever made it may not have got as far as syncing."""
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            if folder in self._synced:
+                return
+        _sync_folder(self._root)
+        self._synced.add(folder)
 
     @contextmanager
     def _disk_errors(self) -> Iterator[None]:

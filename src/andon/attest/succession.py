@@ -1,6 +1,6 @@
 """How trust begins and goes on: the first trust root by its fingerprint, each next one by two quorums of people."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -78,7 +78,7 @@ def verify_first(envelope: Envelope, pinned: Digest, verifier: MakeVerifier) -> 
         raise _refuse("not-pinned", "This is not the trust root that was pinned.", fingerprint(root))
     if root.version != 1:
         raise _refuse("not-first", "Trust begins with version 1 of the trust root.", f"version {root.version}")
-    _check_quorum(root, envelope, verifier)
+    _check_quorum(root, _signed((root,), envelope, verifier))
     return root
 
 
@@ -95,8 +95,9 @@ def verify_next(current: TrustRoot, envelope: Envelope, verifier: MakeVerifier) 
             quorums, or it drops, moves or revives a key.
     """
     root = check_next(current, envelope)
-    _check_quorum(current, envelope, verifier)
-    _check_quorum(root, envelope, verifier)
+    signed = _signed((current, root), envelope, verifier)
+    for version in (current, root):
+        _check_quorum(version, signed)
     return root
 
 
@@ -124,11 +125,7 @@ def quorum_of(root: TrustRoot, envelope: Envelope, verifier: MakeVerifier) -> Qu
         envelope: What they signed, such as the next version.
         verifier: Makes the check of one key.
     """
-    owners = {key.public.key_id: (principal.name, key) for principal in root.principals for key in principal.keys}
-    verifiers = {key_id: verifier(owners[key_id][1].public) for key_id in root.root_keys}
-    signed = {owners[key_id][0] for key_id in signers_of(envelope, verifiers)}
-    everybody = {owners[key_id][0] for key_id in root.root_keys}
-    return Quorum(root.version, root.quorum, tuple(sorted(signed)), tuple(sorted(everybody - signed)))
+    return _quorum(root, _signed((root,), envelope, verifier))
 
 
 def verify_versions(envelopes: Iterable[Envelope], pinned: Digest, verifier: MakeVerifier) -> tuple[TrustRoot, ...]:
@@ -172,9 +169,24 @@ def _fingerprint_in(payload: bytes) -> Digest:
     return fingerprint(_root_in(payload))
 
 
-def _check_quorum(root: TrustRoot, envelope: Envelope, verifier: MakeVerifier) -> None:
-    """Refuse an envelope that fewer different people of this root signed than its quorum."""
-    quorum = quorum_of(root, envelope, verifier)
+def _signed(versions: Sequence[TrustRoot], envelope: Envelope, verifier: MakeVerifier) -> frozenset[str]:
+    """The ids of the keys that signed an envelope, of all keys that may sign for one of these versions."""
+    may = {key_id for root in versions for key_id in root.root_keys}
+    keys = (key.public for root in versions for principal in root.principals for key in principal.keys)
+    return signers_of(envelope, {public.key_id: verifier(public) for public in keys if public.key_id in may})
+
+
+def _quorum(root: TrustRoot, signed: Collection[str]) -> Quorum:
+    """Whose keys, of those that may sign for a version, are among the ones that signed."""
+    owners = {key.public.key_id: principal.name for principal in root.principals for key in principal.keys}
+    everybody = {owners[key_id] for key_id in root.root_keys}
+    people = {owners[key_id] for key_id in root.root_keys if key_id in signed}
+    return Quorum(root.version, root.quorum, tuple(sorted(people)), tuple(sorted(everybody - people)))
+
+
+def _check_quorum(root: TrustRoot, signed: Collection[str]) -> None:
+    """Refuse what fewer different people of this root signed than its quorum."""
+    quorum = _quorum(root, signed)
     if not quorum.is_reached:
         people = ", ".join(quorum.signed) or "nobody"
         found = f"{len(quorum.signed)} of {quorum.needed} people of version {root.version}: {people}"

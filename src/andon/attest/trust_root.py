@@ -217,10 +217,12 @@ def principals_of(
     root: TrustRoot, key_ids: Collection[str], at_ns: int, *, witnessed_ns: int | None = None
 ) -> tuple[Principal, ...]:
     """The different principals behind verified keys, by name; unknown keys and those not valid then are left out."""
-    found: dict[str, Principal] = {}
-    for principal in root.principals:
-        if any(key.public.key_id in key_ids and key.is_valid(at_ns, witnessed_ns) for key in principal.keys):
-            found[principal.name] = principal
+    found = {
+        principal.name: principal
+        for principal in root.principals
+        for key in principal.keys
+        if key.public.key_id in key_ids and key.is_valid(at_ns, witnessed_ns)
+    }
     return tuple(found[name] for name in sorted(found))
 
 
@@ -234,9 +236,11 @@ def holds(root: TrustRoot, principal: Principal, role: str, at_ns: int) -> bool:
         raise _refused(
             "unknown-principal", "This principal is not in the trust root.", principal.name, f"version {root.version}"
         )
+    if any(interval.role == role and interval.covers(at_ns) for interval in principal.roles):
+        return True
     if role not in roles(root):
         raise _refused("unknown-role", "This role is not in the trust root.", role, ", ".join(sorted(roles(root))))
-    return any(interval.role == role and interval.covers(at_ns) for interval in principal.roles)
+    return False
 
 
 def holders(root: TrustRoot, role: str, at_ns: int) -> tuple[Principal, ...]:

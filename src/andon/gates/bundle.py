@@ -77,8 +77,8 @@ class LoadedRelease:
 def make_bundle(
     release: Digest,
     manifests: Mapping[Digest, Manifest],
-    statements: Sequence[bytes],
-    proofs: Mapping[Digest, tuple[Entry, str]],
+    relied: Sequence[Said],
+    proofs: Mapping[int, str],
     roots: Sequence[Envelope],
 ) -> bytes:
     """Put together what a load needs, as the canonical bytes that `read_bundle` reads.
@@ -88,16 +88,16 @@ def make_bundle(
     Args:
         release: Digest of the release manifest.
         manifests: The release and all that it rests on.
-        statements: Canonical envelopes of the statements the admission relied on, and of the admission itself.
-        proofs: For each statement its ledger entry and inclusion proof, by the statement's digest.
+        relied: The statements the admission relied on, and the admission itself.
+        proofs: That the ledger holds them, by their place in it.
         roots: Every version of the trust root, the first one first.
     """
     return joined(
         {
             "release": dumps(release),
             "manifests": joined({digest: manifest.to_bytes() for digest, manifest in manifests.items()}),
-            "statements": b"[" + b",".join(statements) + b"]",
-            "proofs": dumps({digest: _with_leaf(entry, text) for digest, (entry, text) in proofs.items()}),
+            "statements": b"[" + b",".join(one.envelope for one in relied) + b"]",
+            "proofs": dumps({one.digest: _with_leaf(one.entry, proofs[one.index]) for one in relied}),
             "root": joined({str(n): envelopes.to_json(envelope) for n, envelope in enumerate(roots, start=1)}),
         }
     )

@@ -13,7 +13,7 @@ from andon.gates.signers import gate_behind, person_behind
 from andon.gates.signoff import SignOff, read_signoff
 from andon.gates.verdict import Verdict, read_verdict
 from andon.gates.waiver import Waiver, read_waiver, why_not
-from andon.kernel.digest import Digest
+from andon.kernel.digest import Digest, of_bytes
 from andon.kernel.errors import InputError, RefusedError
 
 
@@ -28,9 +28,10 @@ def hand_in(keeping: Keeping, envelope: envelopes.Envelope) -> Digest:
     root = record.root()
     record.check_memory()
     value = _read(statement)
-    digest = envelopes.digest_of(envelope)
+    data = envelopes.to_json(envelope)
+    digest = of_bytes(data)
     keys = envelopes.signers_of(envelope, record.verifiers(root))
-    said = Said(digest, statement, keys, record.ledger.rows.size(), keeping.clock.now_ns())
+    said = Said(digest, data, statement, keys, record.ledger.rows.size(), keeping.clock.now_ns())
     person = _person(said, root)
     if (value.domain, value.factory) != (root.domain, root.factory):
         raise InputError(

@@ -1,6 +1,6 @@
 """Everything the gatekeeper reads and writes, and what it can tell from it."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from andon.attest.statement import ADMISSION, ROLLBACK
@@ -48,7 +48,7 @@ class Keeping:
         return self.record.of_types(root, ADMISSION, ROLLBACK)
 
     def serving(
-        self, decisions: list[Said], root: TrustRoot, model_name: str, target: str
+        self, decisions: Iterable[Said], root: TrustRoot, model_name: str, target: str
     ) -> tuple[Digest, Ref | None]:
         """The release a target serves, as signed decisions say, and the name that says the same.
 

@@ -11,6 +11,7 @@ from andon.attest.trust_root import LOG_ROLE, TrustRoot, uncompromised_verifiers
 from andon.attest.witness_keys import witness_keys
 from andon.gates.ports import Sealed, Statements, TrustRoots
 from andon.gates.said import Said, entered, kind_of, opened, read_said, signed
+from andon.gates.signers import gate_behind
 from andon.kernel.digest import Digest, of_bytes
 from andon.kernel.errors import ConflictError, IntegrityError
 from andon.kernel.signing import PublicKey, Signer, Verifier
@@ -133,16 +134,21 @@ class Record:
         """Sign a statement with the gate's key and append it."""
         return self.add(unit, seal(statement, self.signer))
 
+    def decide(self, unit: Unit, statement: Statement, root: TrustRoot) -> Said:
+        """Sign a statement with the gate's key and append it, if everybody else will take it for a gate's.
+
+        Raises:
+            RefusedError: By this trust root the key is not a gate's (`gates.signer-not-gate`).
+        """
+        data, entry = self._append(unit, seal(statement, self.signer))
+        said = read_said(data, entry, self.verifiers(root))
+        gate_behind(said, root)
+        return said
+
     def add(self, unit: Unit, envelope: Envelope) -> Digest:
         """Append a signed statement to the ledger and keep it."""
-        data = envelopes.to_json(envelope)
-        _, statement = opened(data)
-        digest = of_bytes(data)
-        entry = self.ledger.append(unit, kind_of(statement.predicate_type), digest)
-        subjects = tuple(subject.digest for subject in statement.subjects)
-        sealed = Sealed(digest, statement.predicate_type, subjects, data, entry.index)
-        self.statements.add(unit, sealed)
-        return digest
+        _, entry = self._append(unit, envelope)
+        return entry.statement
 
     def get(self, digest: Digest, root: TrustRoot) -> Said:
         """One statement.
@@ -152,6 +158,13 @@ class Record:
             IntegrityError: It is not what was recorded.
         """
         return self._reader(root)(self.statements.get(digest))
+
+    def many(self, digests: Collection[Digest], root: TrustRoot) -> list[Said]:
+        """Several statements at once, in the order of the ledger; see `get`."""
+        found = sorted(self.statements.many(digests).values(), key=lambda sealed: sealed.index)
+        entries = self.ledger.entries([sealed.index for sealed in found])
+        verifiers, seen = self.verifiers(root), self._witness_of(root)
+        return [seen(read_said(sealed.envelope, entries[sealed.index], verifiers)) for sealed in found]
 
     def about(self, subject: Digest, root: TrustRoot, predicate_type: str | None = None) -> list[Said]:
         """What was said about a subject, in the order of the ledger."""
@@ -207,9 +220,9 @@ class Record:
         verifiers, seen = self.verifiers(root), self._witness_of(root)
         found: list[Said] = []
         for entry, sealed in self.everything(size):
-            envelope, statement = entered(sealed.envelope, entry)
+            statement = entered(sealed.envelope, entry)
             if entry.kind in kinds or not wanted.isdisjoint(subject.digest for subject in statement.subjects):
-                found.append(seen(signed(envelope, statement, entry, verifiers)))
+                found.append(seen(signed(sealed.envelope, entry, verifiers)))
         return found
 
     def check_size(self, unit: Unit, size: int) -> None:
@@ -235,6 +248,14 @@ class Record:
             IntegrityError: The head, or what is kept of witnesses under it, is not rightly signed.
         """
         return self.ledger.witnessed(units, witness_keys(root, self.verifier))
+
+    def _append(self, unit: Unit, envelope: Envelope) -> tuple[bytes, Entry]:
+        data = envelopes.to_json(envelope)
+        _, statement = opened(data)
+        entry = self.ledger.append(unit, kind_of(statement.predicate_type), of_bytes(data))
+        subjects = tuple(subject.digest for subject in statement.subjects)
+        self.statements.add(unit, Sealed(entry.statement, statement.predicate_type, subjects, data, entry.index))
+        return data, entry
 
     def _reader(self, root: TrustRoot) -> Callable[[Sealed], Said]:
         verifiers, seen = self.verifiers(root), self._witness_of(root)

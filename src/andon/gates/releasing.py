@@ -1,6 +1,7 @@
 """Binds, admits, rolls back and revokes releases: one signed statement each, and what follows from it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from andon.attest.statement import ADMISSION, DELEGATION, RELEASE, REVOCATION, ROLLBACK, WAIVER
@@ -82,20 +83,24 @@ def admit_release(keeping: Keeping, release: Digest, target: str) -> Receipt:
     if floor.witnesses:
         world = replace(world, witnessed=keeping.record.witnessed(keeping.units, root), now_ns=keeping.clock.now_ns())
     check_floor(floor, world)
-    chain, decisions = _gather(keeping, root, release, target, report.size)
+    chain, said = _gather(keeping, root, release, target, report.size)
     facts = release_facts(chain.manifests[release])
-    serving, ref = keeping.serving(decisions, root, facts.model_name, target)
+    serving, ref = keeping.serving(said, root, facts.model_name, target)
     check_unrevoked(chain)
     if serving == release:
-        return _receipt(keeping, root, decisions, release, target, chain.manifests)
+        return _receipt(keeping, root, said, release, target, chain.manifests)
     proven = admit(chain, replace(world, serving=serving))
     with keeping.units.begin() as unit:
         keeping.record.check_size(unit, report.size)
-        stated = _move(keeping, unit, _admission(root, chain, proven, _next(root, facts, release, ref), world), ref)
-    keeping.remember(root)
-    if floor.witnesses:  # the admission too must be seen by others, before any server is shown it
-        check_witnessed(keeping.record.witnessed(keeping.units, root), floor.witnesses, keeping.clock.now_ns())
-    return _receipt(keeping, root, [*decisions, keeping.record.get(stated, root)], release, target, chain.manifests)
+        admission = _admission(root, chain, proven, _next(root, facts, release, ref), world)
+        said.append(_move(keeping, unit, root, admission, ref))
+    with ThreadPoolExecutor(1) as beside:  # memory and bundle wait for the disk at the same time
+        remembering = beside.submit(keeping.remember, root)
+        if floor.witnesses:  # the admission too must be seen by others, before any server is shown it
+            check_witnessed(keeping.record.witnessed(keeping.units, root), floor.witnesses, keeping.clock.now_ns())
+        receipt = _receipt(keeping, root, said, release, target, chain.manifests)
+        remembering.result()
+    return receipt
 
 
 def roll_back(keeping: Keeping, *, target: str, to: Digest, by: str, reason: str) -> Receipt:
@@ -111,7 +116,7 @@ def roll_back(keeping: Keeping, *, target: str, to: Digest, by: str, reason: str
     _check_person(root, by, reason)
     with keeping.units.begin() as unit:
         decisions = keeping.decisions(root)
-        admitted = _admitted(decisions, root, to, target)
+        admitted, before = _admitted(decisions, root, to, target)
         if keeping.record.about(to, root, REVOCATION):
             raise revoked(to)
         serving, ref = keeping.serving(decisions, root, facts.model_name, target)
@@ -129,9 +134,10 @@ def roll_back(keeping: Keeping, *, target: str, to: Digest, by: str, reason: str
                 publish=_next(root, facts, to, ref),
                 time_ns=keeping.clock.now_ns(),
             )
-            _move(keeping, unit, rollback, ref)
+            decisions.append(_move(keeping, unit, root, rollback, ref))
     keeping.remember(root)
-    return _receipt(keeping, root, keeping.decisions(root), to, target, keeping.lineage_of(to))
+    said = [*keeping.record.many(before.relied, root), *decisions]
+    return _receipt(keeping, root, said, to, target, keeping.lineage_of(to))
 
 
 def revoke(keeping: Keeping, *, digest: Digest, by: str, reason: str) -> Digest:
@@ -205,7 +211,7 @@ def _check_facts(keeping: Keeping, manifest: Manifest, facts: ReleaseFacts, root
 
 
 def _gather(keeping: Keeping, root: TrustRoot, release: Digest, target: str, size: int) -> tuple[Chain, list[Said]]:
-    """The chain of a release, and all admissions and rollbacks, read from the whole ledger."""
+    """The chain of a release, and everything that was said about it, with all decisions; read from the whole ledger."""
     manifests = keeping.lineage_of(release)
     facts = release_facts(manifests[release])
     subjects = {*manifests, *(content_of(manifest) for manifest in manifests.values())}
@@ -225,7 +231,7 @@ def _gather(keeping: Keeping, root: TrustRoot, release: Digest, target: str, siz
         at_ns=keeping.clock.now_ns(),
         general=general_of(said),
     )
-    return chain, [one for one in said if one.statement.predicate_type in (ADMISSION, ROLLBACK)]
+    return chain, said
 
 
 def _admission(root: TrustRoot, chain: Chain, proven: Proven, publish: Moved, world: World) -> Admission:
@@ -250,16 +256,16 @@ def _next(root: TrustRoot, facts: ReleaseFacts, release: Digest, ref: Ref | None
     return Moved(name, release, (ref.sequence if ref else 0) + 1)
 
 
-def _move(keeping: Keeping, unit: Unit, decision: Admission | Rollback, ref: Ref | None) -> Digest:
-    """Sign a decision and move the name, in one unit; returns the statement's digest."""
-    stated = keeping.record.say(unit, decision_statement(decision))
+def _move(keeping: Keeping, unit: Unit, root: TrustRoot, decision: Admission | Rollback, ref: Ref | None) -> Said:
+    """Sign a decision and move the name, in one unit; returns the statement as everybody reads it from now on."""
+    said = keeping.record.decide(unit, decision_statement(decision), root)
     moved = decision.publish
     keeping.refs.move(unit, moved.ref, ref.digest if ref else None, moved.digest, decision.time_ns)
-    return stated
+    return said
 
 
-def _admitted(decisions: list[Said], root: TrustRoot, release: Digest, target: str) -> Said:
-    found = admission_of(decisions, root, release=release, target=target)
+def _admitted(said: Collection[Said], root: TrustRoot, release: Digest, target: str) -> tuple[Said, Admission]:
+    found = admission_of(said, root, release=release, target=target)
     if found is None:
         raise refuse(
             "gates.not-admitted",
@@ -268,36 +274,34 @@ def _admitted(decisions: list[Said], root: TrustRoot, release: Digest, target: s
             release,
             "Name a release that served there before, or admit this one.",
         )
-    return found[0]
+    return found
 
 
 def _receipt(
     keeping: Keeping,
     root: TrustRoot,
-    decisions: list[Said],
+    said: Collection[Said],
     release: Digest,
     target: str,
     manifests: Mapping[Digest, Manifest],
 ) -> Receipt:
-    """The receipt of an admitted release, with its bundle made anew from the records."""
-    admitted = _admitted(decisions, root, release, target)
-    admission = read_decision(Admission, admitted, root)
-    if admission is None:
-        raise refuse("gates.not-admitted", "This release was never admitted.", target, release)
-    record = keeping.record
-    sealed = record.statements.many((*admission.relied, admitted.digest))
-    indices = {digest: one.index for digest, one in sealed.items()}
-    proofs = record.ledger.prove_many(tuple(indices.values()))
-    entries = record.ledger.entries(tuple(indices.values()))
-    bundle = make_bundle(
-        release,
-        manifests,
-        [one.envelope for one in sealed.values()],
-        {digest: (entries[index], proofs[index]) for digest, index in indices.items()},
-        record.roots.envelopes(),
-    )
+    """The receipt of an admitted release, with its bundle made anew of statements that were read just now.
+
+    Args:
+        keeping: The gatekeeper's ports.
+        root: Who is who.
+        said: What its admission relied on, and all decisions in the order of the ledger.
+        release: Digest of the release manifest.
+        target: Where it is served.
+        manifests: The release and all that it rests on.
+    """
+    admitted, admission = _admitted(said, root, release, target)
+    needed = {*admission.relied, admitted.digest}
+    relied = [one for one in said if one.digest in needed]
+    proofs = keeping.record.ledger.prove_many([one.index for one in relied])
+    bundle = make_bundle(release, manifests, relied, proofs, keeping.record.roots.envelopes())
     stored = keeping.blobs.put([bundle])
-    newest = _newest(decisions, root, release, target)
+    newest = _newest(said, root, release, target)
     return Receipt(
         factory=root.factory,
         model_name=admission.model_name,
@@ -309,10 +313,10 @@ def _receipt(
     )
 
 
-def _newest(decisions: list[Said], root: TrustRoot, release: Digest, target: str) -> tuple[Digest, Moved]:
+def _newest(said: Collection[Said], root: TrustRoot, release: Digest, target: str) -> tuple[Digest, Moved]:
     """The newest decision that put a release on a target, and the move it made."""
     found: tuple[Digest, Moved] | None = None
-    for one in decisions:
+    for one in said:
         decision = read_decision(Admission, one, root) or read_decision(Rollback, one, root)
         if decision and (decision.release, decision.target) == (release, target):
             found = (one.digest, decision.publish)

@@ -23,6 +23,7 @@ class Said:
 
     Attributes:
         digest: Digest of the envelope, which is what the ledger names.
+        envelope: The canonical bytes of the envelope.
         statement: What was signed.
         keys: Ids of the keys of the trust root whose signature is valid; whether they were good then is asked later.
         index: Its place in the ledger.
@@ -32,6 +33,7 @@ class Said:
     """
 
     digest: Digest
+    envelope: bytes
     statement: Statement
     keys: frozenset[str]
     index: int
@@ -50,6 +52,11 @@ class Said:
     def subjects(self) -> tuple[Digest, ...]:
         """Digests of what it speaks about, in order."""
         return tuple(subject.digest for subject in self.statement.subjects)
+
+    @property
+    def entry(self) -> Entry:
+        """The ledger's entry that names it."""
+        return Entry(self.index, self.logged_ns, kind_of(self.statement.predicate_type), self.digest)
 
 
 def kind_of(predicate_type: str) -> str:
@@ -71,11 +78,12 @@ def read_said(data: bytes, entry: Entry, verifiers: Mapping[str, Verifier]) -> S
         IntegrityError: The entry names other bytes or another kind (`gates.statement-damaged`), or the bytes are
             malformed.
     """
-    return signed(*entered(data, entry), entry, verifiers)
+    entered(data, entry)
+    return signed(data, entry, verifiers)
 
 
-def entered(data: bytes, entry: Entry) -> tuple[envelopes.Envelope, Statement]:
-    """The envelope that a ledger entry names, and the statement in it, before anybody asks who signed it.
+def entered(data: bytes, entry: Entry) -> Statement:
+    """The statement in the envelope that a ledger entry names, before anybody asks who signed it.
 
     Raises:
         IntegrityError: The entry names other bytes or another kind (`gates.statement-damaged`), or the bytes are
@@ -83,10 +91,10 @@ def entered(data: bytes, entry: Entry) -> tuple[envelopes.Envelope, Statement]:
     """
     if of_bytes(data) != entry.statement:
         raise _damaged(entry, f"{of_bytes(data)} in place of {entry.statement}")
-    envelope, statement = opened(data)
+    _, statement = opened(data)
     if kind_of(statement.predicate_type) != entry.kind:
         raise _damaged(entry, f"a {kind_of(statement.predicate_type)} entered as {entry.kind}")
-    return envelope, statement
+    return statement
 
 
 @lru_cache(maxsize=_MOST_OPENED)
@@ -103,9 +111,11 @@ def opened(data: bytes) -> tuple[envelopes.Envelope, Statement]:
     return envelope, read_statement(envelope)
 
 
-def signed(envelope: envelopes.Envelope, statement: Statement, entry: Entry, verifiers: Mapping[str, Verifier]) -> Said:
-    """What `entered` gave, with the keys whose signature is valid."""
-    return Said(entry.statement, statement, envelopes.signers_of(envelope, verifiers), entry.index, entry.time_ns)
+def signed(data: bytes, entry: Entry, verifiers: Mapping[str, Verifier]) -> Said:
+    """What `entered` found to be named by the entry, with the keys whose signature is valid."""
+    envelope, statement = opened(data)
+    keys = envelopes.signers_of(envelope, verifiers)
+    return Said(entry.statement, data, statement, keys, entry.index, entry.time_ns)
 
 
 def read_statement(envelope: envelopes.Envelope) -> Statement:

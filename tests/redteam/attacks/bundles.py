@@ -105,13 +105,12 @@ def admission_relying_on_less(ground: Ground) -> Tried:
     found = admission_of(record.of_types(root, ADMISSION), root, release=release, target=TARGET)
     assert found is not None
     digests = (*found[1].relied, world.forge(decision_statement(replace(found[1], relied=found[1].relied[1:]))))
-    sealed = {digest: record.statements.get(digest) for digest in digests}
-    entries = {digest: record.ledger.entry(one.index) for digest, one in sealed.items()}
+    relied = record.many(digests, root)
     data = make_bundle(
         release,
         world.keeper.keeping.lineage_of(release),
-        [one.envelope for one in sealed.values()],
-        {digest: (entry, record.ledger.prove(entry.index)) for digest, entry in entries.items()},
+        relied,
+        record.ledger.prove_many([one.index for one in relied]),
         record.roots.envelopes(),
     )
     bundle = read_bundle(data)
