@@ -1,7 +1,6 @@
 """Binds, admits, rolls back and revokes releases: one signed statement each, and what follows from it."""
 
 from collections.abc import Collection, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from andon.attest.statement import ADMISSION, DELEGATION, RELEASE, REVOCATION, ROLLBACK, WAIVER
@@ -94,13 +93,10 @@ def admit_release(keeping: Keeping, release: Digest, target: str) -> Receipt:
         keeping.record.check_size(unit, report.size)
         admission = _admission(root, chain, proven, _next(root, facts, release, ref), world)
         said.append(_move(keeping, unit, root, admission, ref))
-    with ThreadPoolExecutor(1) as beside:  # memory and bundle wait for the disk at the same time
-        remembering = beside.submit(keeping.remember, root)
-        if floor.witnesses:  # the admission too must be seen by others, before any server is shown it
-            check_witnessed(keeping.record.witnessed(keeping.units, root), floor.witnesses, keeping.clock.now_ns())
-        receipt = _receipt(keeping, root, said, release, target, chain.manifests)
-        remembering.result()
-    return receipt
+    keeping.remember(root)
+    if floor.witnesses:  # the admission too must be seen by others, before any server is shown it
+        check_witnessed(keeping.record.witnessed(keeping.units, root), floor.witnesses, keeping.clock.now_ns())
+    return _receipt(keeping, root, said, release, target, chain.manifests)
 
 
 def roll_back(keeping: Keeping, *, target: str, to: Digest, by: str, reason: str) -> Receipt:
