@@ -13,6 +13,10 @@ from andon.contracts.declaration import Declaration
 from andon.contracts.evidence import Measurement
 from andon.contracts.model import Feature
 from andon.contracts.wire import from_json, to_json
+from andon.expressions import tree
+from andon.expressions.conformance import conformance
+from andon.expressions.functions import FLOAT
+from andon.expressions.plan import FeaturePlan, plan_from_json
 from andon.kernel.canonical import loads
 from andon.kernel.errors import AndonError, ConflictError, InputError, UsageError
 from andon.line.matrix import matrix_of
@@ -23,6 +27,10 @@ from andon.runtime.handed import MeasureArguments, ReadArguments, TrainArguments
 from andon.wiring.children import LocalChildren
 from andon.wiring.doors import doors
 
+SIZE = tree.column("Order", "size", FLOAT)
+PLAN = FeaturePlan(
+    "Order", "asked", (("size", SIZE), ("big", tree.apply("mul", SIZE, tree.literal(2.0, FLOAT))))
+).to_json()
 SECOND = 10**9
 LIMIT = 90 * SECOND
 HEAD = """
@@ -149,7 +157,7 @@ def train_job(path, tmp_path, function="", **changes):
     for name, seed in (("fit.parquet", 1), ("tune.parquet", 2)):
         rows(200, seed).write_parquet(tmp_path / name)
     params = {"rate": 1, "rounds": 3}
-    arguments = TrainArguments("late", function, "binary", FEATURES, (), {"plan": "x"}, params, changes.get("seed", 5))
+    arguments = TrainArguments("late", function, "binary", FEATURES, (), PLAN, params, changes.get("seed", 5))
     inputs = {name: tmp_path / name for name in ("fit.parquet", "tune.parquet")}
     return job(path, "train", arguments, inputs)
 
@@ -201,7 +209,8 @@ def test_train_predict_and_measure_follow_one_another(home, run, tmp_path):
     assert [(each.step, each.of) for each in run.told] == [(1, 3), (2, 3), (3, 3)]
     package = read_package(files["package.json"])
     assert package.environment == record.environment.digest()
-    assert package.plan == {"plan": "x"}
+    assert package.plan == PLAN
+    assert package.arithmetic == conformance(plan_from_json(PLAN))
 
     for name in ("model", "package.json"):
         (tmp_path / name).write_bytes(files[name])

@@ -13,6 +13,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 from prov.model import ProvDocument
 from referencing import Registry, Resource
 
+from andon.kernel.clock import parse_iso
 from andon.kernel.errors import InputError
 from andon.wiring.calls.evidence.archive import archive
 from andon.wiring.calls.evidence.exporting import about_pack, evidence_of, verifier_file
@@ -93,7 +94,8 @@ def test_lineage_is_openlineage_by_its_published_schemas(pack):
         runs.setdefault(event["run"]["runId"], []).append(event["eventType"])
     assert all(kinds in (["START", "COMPLETE"], ["START", "FAIL"]) for kinds in runs.values())
     assert errors(core, {**events[0], "run": {"runId": "7"}}, registry) != []
-    assert [one["eventTime"] for one in events] == sorted(one["eventTime"] for one in events)
+    moments = [parse_iso(one["eventTime"]) for one in events]
+    assert moments == sorted(moments)
 
 
 def test_lineage_leads_from_every_feature_to_the_columns_it_is_computed_from(pack):
