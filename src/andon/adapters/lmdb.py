@@ -1,6 +1,5 @@
 """The online store of one machine: an LMDB file that many processes read at once while one writes."""
 
-import fcntl
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -12,6 +11,7 @@ import lmdb
 
 from andon.expressions.online.store import Snapshot
 from andon.kernel.errors import AndonError, ConflictError, InputError, IntegrityError
+from andon.line.serve.folder import hold
 
 LARGEST_BYTES: Final = 1 << 38
 """Address space that the file may come to take; on disk it takes what it holds."""
@@ -140,16 +140,14 @@ class LmdbOnline:
         """The right to write, which only one has; LMDB's own would be waited for without end."""
         file = self._opened()
         try:
-            with (self._place / "writing").open("ab") as lock:
-                try:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError as error:
+            with hold(self._place / "writing") as is_held:
+                if not is_held:
                     raise ConflictError(
                         "online.busy",
                         "Somebody else is writing to the online store.",
                         place=str(self._place),
                         fix="Ask again when that is done; what was there before is served meanwhile.",
-                    ) from error
+                    )
                 with file.begin(write=True) as transaction:
                     yield transaction
                 if lacks := _lacks(file, self._place / _FILE):  # LMDB leaves out pages at the end that hold nothing

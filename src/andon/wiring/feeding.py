@@ -93,7 +93,7 @@ class _Child:
         with tempfile.TemporaryFile() as file:
             file.write(told)
             file.seek(0)
-            self.process = subprocess.Popen([sys.executable, "-m", _MODULE], stdin=file, stdout=self._said)
+            self.process = subprocess.Popen([sys.executable, "-P", "-m", _MODULE], stdin=file, stdout=self._said)
 
     def kill(self) -> None:
         """End it, whatever it does."""

@@ -69,7 +69,7 @@ def start(settings: ServerSettings) -> ServerStatus:
     write_server_settings(settings, path)
     log = folder / "server.log"
     written = log.stat().st_size if log.exists() else 0
-    pid = _spawn([sys.executable, "-m", "andon.wiring.processes.server", str(path)], log)
+    pid = _spawn([sys.executable, "-P", "-m", "andon.wiring.processes.server", str(path)], log)
     deadline = time.monotonic() + START_S
     while time.monotonic() < deadline and not _has_ended(pid):
         found = status(settings)

@@ -56,10 +56,7 @@ class Block:
     """A block as it is read.
 
     Args:
-        data: The bytes that `pack` wrote; they are not copied.
-
-    Raises:
-        IntegrityError: They are not a block.
+        data: The bytes that `pack` wrote, of which `check` has seen every bit; they are not copied.
     """
 
     __slots__ = ("_bytes", "_floats", "numbers")

@@ -1,7 +1,7 @@
 """The joins of a plan that share the rows of another contract: how these are packed into blocks, and read again."""
 
 from collections.abc import Iterator, Mapping
-from typing import Final, Protocol
+from typing import Final
 
 import numpy as np
 import polars as pl
@@ -27,12 +27,6 @@ SPAN: Final = "_span"
 _FORMAT: Final = 1
 _DAY_NS: Final = 86_400 * 1_000_000_000
 _LONGEST_NS: Final = 2**62
-
-
-class _Part(Protocol):
-    """Some joins of a group, which share sections of its blocks."""
-
-    def answer(self, block: Block, asked_ns: int, results: dict[str, Value]) -> None: ...
 
 
 class Group:

@@ -14,9 +14,6 @@ from andon.expressions.tree import Node
 
 _RANK: Final = "_rank"
 
-Taken = tuple[str, str, int]
-"""The name of a result, the kind of its value, and the number of its first column."""
-
 
 class Last:
     """`last` over the same rows: as each row enters, the newest event of all that have.
@@ -80,14 +77,10 @@ class Versions:
         numbers = block.numbers
         begin, rows = numbers[self._place], numbers[self._place + 1]
         found = bisect_left(numbers, asked_ns, begin, begin + rows) - 1
-        _take(block, found if found >= begin else None, rows, self._taken, results)
+        for name, kind, column in self._taken:
+            is_there = found >= begin and numbers[found + (column + 1) * rows]
+            results[name] = block.value(found + column * rows, kind) if is_there else None
 
 
 def _values(order: pl.DataFrame, names: Sequence[str]) -> list[Numbers]:
     return [column for name in names for column in encoded(order[name])]
-
-
-def _take(block: Block, found: int | None, rows: int, taken: Sequence[Taken], results: dict[str, Value]) -> None:
-    for name, kind, column in taken:
-        is_there = found is not None and block.numbers[found + (column + 1) * rows]
-        results[name] = block.value(found + column * rows, kind) if found is not None and is_there else None

@@ -41,7 +41,7 @@ def _serve(path: Path) -> None:
 
         def command(name: str, handles: Handles) -> list[str]:
             numbers = [str(number) for number in (handles.listener, handles.lifeline, handles.ready)]
-            return [sys.executable, "-m", "andon.wiring.processes.worker", str(path), name, *numbers]
+            return [sys.executable, "-P", "-m", "andon.wiring.processes.worker", str(path), name, *numbers]
 
         def on_ready(workers: dict[str, int]) -> None:
             _say(said, url, settings, workers)
