@@ -35,7 +35,7 @@ redteam: $(READY)  ## every attack of the catalogue on every tier, then every ch
 	@$(BIN)/python tests/redteam/run.py
 
 parity: $(READY) ## every function and window by both compilers, tens of millions of values, compared bit by bit
-	@$(BIN)/python tests/parity/run.py
+	@$(BIN)/python -m tests.parity.run
 
 check: $(READY) curl  ## format, lint, types, import contracts, the map of the house, the examples in the docs
 	@$(BIN)/ruff format --check .
