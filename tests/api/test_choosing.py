@@ -39,7 +39,7 @@ def test_the_least_the_greatest_and_the_first_that_is_there(a, b, c):
     }
     nodes = {name: each.node for name, each in chosen.items()}
     row = compile_row(nodes, lambda _, name: name)
-    assert dict(zip(row.names, row.call({"a": a, "b": b, "c": c}), strict=True)) == expected
+    assert row.call({"a": a, "b": b, "c": c}) == expected
     frame = pl.DataFrame({"a": [a], "b": [b], "c": [c]}, schema=dict.fromkeys("abc", pl.Int64))
     compiled = [compile_frame(node, lambda _, name: name).alias(name) for name, node in nodes.items()]
     theirs = frame.select(pl.min_horizontal("a", "b", "c"), pl.max_horizontal("a", "b", "c").alias("most"))

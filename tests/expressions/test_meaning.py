@@ -27,7 +27,7 @@ MOMENT = tree.column("S", "t", TIME)
 
 
 def _row(node, **values):
-    return compile_row({"out": node}, lambda contract, column: column).call(values)[0]
+    return compile_row({"out": node}, lambda contract, column: column).call(values)["out"]
 
 
 @pytest.mark.parametrize(
@@ -162,6 +162,6 @@ def test_names_with_quotes_cannot_write_code():
     """The row function is generated; a column's name is data, whatever it is."""
     name = "'] or __import__('os').abort() or x['"
     node = tree.apply("add", tree.column("S", name, INT), tree.literal(1, INT))
-    assert compile_row({name: node}, lambda contract, column: column).call({name: 1}) == (2,)
+    assert compile_row({name: node}, lambda contract, column: column).call({name: 1}) == {name: 2}
     words = tree.apply("eq", tree.column("S", "c", Type("category")), tree.literal("'\"\\\n{0}", Type("category")))
     assert _row(words, c="'\"\\\n{0}") is True

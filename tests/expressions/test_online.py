@@ -50,7 +50,7 @@ def test_a_flipped_bit_is_refused_and_the_features_are_named(history, seed, wher
         keys = [group.key({**values, "asked": ask["asked"]}, ask["asked"]) for group in Point(plan).groups]
         if any(key in damaged for key in keys):
             with pytest.raises(IntegrityError) as error:
-                Point(plan).features(values, ask["asked"], MemorySnapshot(b"", damaged))
+                Point(plan).features([values], ask["asked"], MemorySnapshot(b"", damaged))
             assert error.value.code == "online.damaged"
             assert set(error.value.place.split(", ")) <= set(history.nodes)
 

@@ -27,7 +27,7 @@ def test_a_row_and_a_frame_of_one_two_and_many_rows_agree_in_every_bit(make, dat
     physical = expression.to_physical() if node.type.kind == "time" else expression
     row = compile_row({"out": node}, _plain)
     columns = frame.with_columns(pl.col("t", "u").to_physical()).to_dicts()
-    expected = [make.bits(row.call(values)[0]) for values in columns]
+    expected = [make.bits(row.call(values)["out"]) for values in columns]
     for part in (frame, frame.head(1), frame.head(2)):
         found = part.select(physical)["out"].to_list()
         assert [make.bits(value) for value in found] == expected[: len(part)], row.source

@@ -26,6 +26,21 @@ def test_a_point_answers_with_the_bits_of_the_plan(history, make, seed):
         assert {n: make.bits(v) for n, v in found.items()} == {n: make.bits(v) for n, v in row.items()}
 
 
+@settings(max_examples=15, deadline=None, suppress_health_check=_QUIET)
+@given(seed=st.integers(0, 2**32))
+def test_rows_that_ask_together_are_answered_like_each_alone(history, make, seed):
+    """What they share is worked out once: one must never get what another asked for."""
+    events, asks = history.draw(seed)
+    point = Point(FeaturePlan("Ask", "asked", tuple(history.nodes.items())), {"Event": history.frame(events).lazy()})
+    rows = [{"place": ask["place"], "who": ask["who"]} for ask in asks]
+    for asked in {ask["asked"] for ask in asks[:4]}:
+        together = point.all_features(rows, asked)
+        alone = [point.features(row, asked) for row in rows]
+        assert [{n: make.bits(v) for n, v in one.items()} for one in together] == [
+            {n: make.bits(v) for n, v in one.items()} for one in alone
+        ]
+
+
 @settings(max_examples=2, deadline=None, suppress_health_check=_QUIET)
 @given(seed=st.integers(0, 2**32))
 def test_the_sources_alone_give_the_same_features(history, make, seed):

@@ -61,4 +61,7 @@ class TablePoint:
         self.snapshot = MemorySnapshot(b"", dict(blocks))
 
     def features(self, values: Mapping[str, object], asked_ns: int) -> dict[str, Value]:
-        return self._point.features(values, asked_ns, self.snapshot)
+        return self.all_features([values], asked_ns)[0]
+
+    def all_features(self, asking: Sequence[Mapping[str, object]], asked_ns: int) -> list[dict[str, Value]]:
+        return self._point.features(asking, asked_ns, self.snapshot)

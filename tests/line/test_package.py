@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from andon.contracts.model import Feature
 from andon.kernel.errors import InputError, IntegrityError
-from andon.line.matrix import matrix_of, row_of
+from andon.line.matrix import matrix_of, rows_of
 from andon.line.package import (
     MODEL,
     PACKAGE,
@@ -251,7 +251,7 @@ def test_one_row_and_a_frame_are_the_same_numbers_bit_for_bit(rows):
     frame = pl.DataFrame([{**row, "extra": "x"} for row in rows], schema=schema)
     matrix = matrix_of(frame, KINDS)
     assert matrix.shape == (len(rows), 4)
-    assert matrix.tobytes() == np.concatenate([row_of(row, KINDS) for row in rows]).tobytes()
+    assert matrix.tobytes() == rows_of(rows, KINDS).tobytes()
 
 
 @pytest.mark.parametrize(
@@ -267,7 +267,7 @@ def test_what_a_double_cannot_hold_is_refused_in_a_frame_and_in_a_row(kind, valu
     feature = (Feature("a", kind, categorical=False),)
     for read in (
         lambda: matrix_of(pl.DataFrame({"a": pl.Series([value], dtype=dtype)}), feature),
-        lambda: row_of({"a": value}, feature),
+        lambda: rows_of([{"a": value}], feature),
     ):
         with pytest.raises(InputError) as refusal:
             read()
@@ -276,6 +276,6 @@ def test_what_a_double_cannot_hold_is_refused_in_a_frame_and_in_a_row(kind, valu
 
 
 def test_a_missing_feature_is_named():
-    for read in (lambda: matrix_of(pl.DataFrame({"y": [1]}), FEATURES), lambda: row_of({"y": 1}, FEATURES)):
+    for read in (lambda: matrix_of(pl.DataFrame({"y": [1]}), FEATURES), lambda: rows_of([{"y": 1}], FEATURES)):
         with pytest.raises(InputError, match="'x'"):
             read()

@@ -195,7 +195,7 @@ def ask(place, day):
     serving = route.follower.peek()
     for number in range(day * 24, day * 24 + 16):
         asked = START + (number + 1) * HOUR
-        route.answer_entity({"flight": f"f{number}"}, int(asked.timestamp()) * 10**9, serving)
+        route.answer_entities([{"flight": f"f{number}"}], int(asked.timestamp()) * 10**9, serving)
     route.log.drain(close=True)
     worker._held.close()
 

@@ -158,11 +158,11 @@ def answer(small: SmallFactory) -> None:
     route = worker.routes["late"]
     serving = route.follower.peek()
     for number in range(200, 240):
-        route.answer_entity({"parcel": f"p{number}"}, START_NS + number * DAY_NS // 10 + HOUR_NS, serving)
-    route.answer_entity({"parcel": "new", "depot": "north", "weight": 12}, START_NS + 30 * DAY_NS, serving)
+        route.answer_entities([{"parcel": f"p{number}"}], START_NS + number * DAY_NS // 10 + HOUR_NS, serving)
+    route.answer_entities([{"parcel": "new", "depot": "north", "weight": 12}], START_NS + 30 * DAY_NS, serving)
     route.answer_rows(np.array([[12.0, 0.0, 3.0, 4.0]]), serving)
     route.log.drain(close=True)
-    route.answer_entity({"parcel": "p300"}, START_NS + 31 * DAY_NS, serving)
-    route.answer_entity({"parcel": "p301"}, START_NS + 31 * DAY_NS, serving)
+    route.answer_entities([{"parcel": "p300"}], START_NS + 31 * DAY_NS, serving)
+    route.answer_entities([{"parcel": "p301"}], START_NS + 31 * DAY_NS, serving)
     route.log.drain()
     worker._held.close()

@@ -60,8 +60,9 @@ def conformance(plan: FeaturePlan) -> Digest:
     ).with_columns(pl.col(name).cast(dtype_of(TIME)) for name, type_ in row.columns.items() if type_ == TIME)
     whole = frame.select(compile_frame(node, _column).to_physical().alias(name) for name, node in nodes.items())
     alone = [row.call({name: values[number] for name, values in columns.items()}) for number in range(ROWS)]
-    for name, one_by_one in zip(nodes, zip(*alone, strict=True), strict=True):
-        for number, (value, other) in enumerate(zip(one_by_one, whole[name], strict=True)):
+    for name in nodes:
+        for number, (one, other) in enumerate(zip(alone, whole[name], strict=True)):
+            value = one[name]
             if _bits(value) != _bits(other):
                 asked = {column: columns[column][number] for column in columns}
                 raise IntegrityError(
@@ -71,7 +72,7 @@ def conformance(plan: FeaturePlan) -> Digest:
                     found=f"{value!r} and {other!r} for {asked}"[:400],
                     fix="Report it with the versions of andon and Polars; until then, leave this feature out.",
                 )
-    return of_value([[_bits(value) for value in values] for values in alone])
+    return of_value([[_bits(value) for value in one.values()] for one in alone])
 
 
 def _values(name: str, type_: Type, texts: list[str]) -> Iterator[Value]:

@@ -23,14 +23,14 @@ class RowFunction:
         names: The results, in order.
         columns: The columns that it reads, with their types.
         source: The generated Python, for people.
-        call: Gives the results for a mapping from column to value. Values are of their column's exact Python type
-            (`checked` makes sure): float, int, bool, str, a time in nanoseconds, or `None`.
+        call: Gives the results by name for a mapping from column to value. Values are of their column's exact Python
+            type (`checked` makes sure): float, int, bool, str, a time in nanoseconds, or `None`.
     """
 
     names: tuple[str, ...]
     columns: Mapping[str, Type]
     source: str
-    call: Callable[[Mapping[str, Value]], tuple[Value, ...]]
+    call: Callable[[Mapping[str, Value]], dict[str, Value]]
 
 
 def compile_row(features: Mapping[str, Node], name: Name) -> RowFunction:
@@ -46,17 +46,18 @@ def compile_row(features: Mapping[str, Node], name: Name) -> RowFunction:
         InputError: A tree holds a join or unlearned codes, or its time zone has changed its rules.
     """
     writer = _Writer(name)
-    results = [writer.write(node) for node in features.values()]
+    results = {name: writer.write(node) for name, node in features.items()}
     body = "".join(f"    {line}\n" for line in writer.lines)
-    source = f"def row(get):\n{body}    return ({''.join(result + ', ' for result in results)})\n"
+    told = ", ".join(f"{name!r}: {result}" for name, result in results.items())
+    source = f"def row(get):\n{body}    return {{{told}}}\n"
     scope: dict[str, object] = {**SCOPE, **writer.constants}
     exec(compile(source, "<row>", "exec"), scope)  # noqa: S102  # written here, from a checked tree, names by repr only
     row = scope["row"]
     if not callable(row):
         raise TypeError(source)
 
-    def call(values: Mapping[str, Value]) -> tuple[Value, ...]:
-        result: tuple[Value, ...] = row(values.get)
+    def call(values: Mapping[str, Value]) -> dict[str, Value]:
+        result: dict[str, Value] = row(values.get)
         return result
 
     return RowFunction(tuple(features), writer.columns, source, call)

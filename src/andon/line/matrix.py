@@ -39,18 +39,19 @@ def matrix_of(frame: pl.DataFrame, features: Sequence[Feature]) -> Matrix:
     return np.column_stack(columns) if columns else np.empty((frame.height, 0))
 
 
-def row_of(values: Mapping[str, object], features: Sequence[Feature]) -> Matrix:
-    """The features of one row, as `matrix_of` gives them for a frame of that row.
+def rows_of(rows: Sequence[Mapping[str, object]], features: Sequence[Feature]) -> Matrix:
+    """The features of a few rows, as `matrix_of` gives them for a frame of those rows.
 
     Raises:
         InputError: A feature is missing, is not a number, or is an integer that a double cannot tell apart.
     """
-    row = np.empty((1, len(features)))
-    for index, feature in enumerate(features):
-        if feature.name not in values:
-            raise _missing(feature.name, values)
-        row[0, index] = _number(values[feature.name], feature)
-    return row
+    matrix = np.empty((len(rows), len(features)))
+    for number, values in enumerate(rows):
+        for index, feature in enumerate(features):
+            if feature.name not in values:
+                raise _missing(feature.name, values)
+            matrix[number, index] = _number(values[feature.name], feature)
+    return matrix
 
 
 def _numbers(frame: pl.DataFrame, feature: Feature) -> npt.NDArray[np.float64]:

@@ -193,7 +193,7 @@ def _questions(contract: DatasetContract, asked: Sequence[Prediction], rows: pl.
     keys = set(contract.of_role("key"))
     found: list[Question] = []
     for one in asked:
-        row = one.entity if spine is None or set(one.entity) > keys else spine.find(one.entity, one.asked_ns)
+        row = one.entity if spine is None or set(one.entity) > keys else spine.find([one.entity], one.asked_ns)[0]
         found += [(one, row)] if row is not None else []
     return found
 

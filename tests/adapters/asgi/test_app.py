@@ -55,7 +55,7 @@ class Published:
         return self.rows.find(keys, asked_ns)
 
     def features(self, values, asked_ns):
-        return self.point.features(values, asked_ns)
+        return self.point.all_features(values, asked_ns)
 
 
 class Site:
@@ -408,7 +408,45 @@ def test_a_question_that_no_features_can_be_made_for_says_what_is_missing(tmp_pa
     assert answer.status_code == 503
     assert answer.json()["error"]["found"] == "Schedule is not served yet"
     with pytest.raises(InputError):
-        bare.route.answer_entity({"flight": "AA1"}, None, bare.follower.serving())
+        bare.route.answer_entities([{"flight": "AA1"}], None, bare.follower.serving())
+
+
+def test_several_entities_are_answered_like_each_alone(site):
+    rows = [{"flight": "AA1"}, {"flight": "new", "distance": 7, "speed": None}, {"flight": "AA1"}]
+    whole = site.ask("POST", "/predict/flights/late", {"entities": rows, "explain": True}).json()
+    alone = [site.ask("POST", "/predict/flights/late", {"entity": row, "explain": True}).json() for row in rows]
+    assert [(one["prediction"], one["features"]) for one in whole["predictions"]] == [
+        (one["prediction"], one["features"]) for one in alone
+    ]
+    assert len({one["id"] for one in whole["predictions"]}) == 3
+    assert {name: whole[name] for name in ("model", "release", "sequence")} == {
+        name: alone[0][name] for name in ("model", "release", "sequence")
+    }
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code", "at"),
+    [
+        ({"entities": [{"flight": "AA1"}, {"flight": "nobody"}]}, 404, "serve.unknown-entity", "entities[1]"),
+        (
+            {"entities": [{"flight": "AA1"}, {"flight": "AA1"}, {"fligt": 1}]},
+            422,
+            "serve.unknown-column",
+            "entities[2]",
+        ),
+        ({"entities": [{"flight": "nobody"}]}, 404, "serve.unknown-entity", None),
+        ({"entities": []}, 422, "http.too-many-rows", None),
+        ({"entities": [{"flight": "AA1"}] * 20_000}, 422, "http.too-many-rows", None),
+        ({"entities": [{"flight": "AA1"}], "entity": {"flight": "AA1"}}, 400, "http.malformed", None),
+        ({"explain": True}, 400, "http.malformed", None),
+    ],
+)
+def test_one_wrong_entity_of_several_is_named_and_nothing_is_answered(site, body, status, code, at):
+    issued = site.route.log.issued
+    answer = site.ask("POST", "/predict/flights/late", body)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
+    assert answer.json()["error"].get("at") == at
+    assert site.route.log.issued == issued
 
 
 def test_an_answer_names_the_release_and_sequence_that_the_cell_points_to_now(tmp_path):

@@ -33,7 +33,7 @@ GOOD = {"key": "a", "whole": 3, "money": "12.50", "share": None, "is_new": True,
 
 
 def test_values_become_physical():
-    values = Questions(WIDE).read(GOOD, 0, None).values
+    values = Questions(WIDE).read([GOOD], 0, None)[0].values
     assert values == {
         "key": "a",
         "whole": 3,
@@ -68,7 +68,7 @@ def test_values_become_physical():
 )
 def test_a_wrong_value_is_refused_by_name(change, code):
     with pytest.raises(InputError) as error:
-        Questions(WIDE).read({**GOOD, **change}, 0, None)
+        Questions(WIDE).read([{**GOOD, **change}], 0, None)
     assert error.value.code == code
     assert next(iter(change)) in error.value.message
 
@@ -93,10 +93,10 @@ def test_a_row_that_the_data_gate_would_set_aside_is_refused_with_the_rule(whole
     row = {**GOOD, "whole": whole, "when": iso(asked_ns + when)}
     broken = ([] if whole > 0 else ["whole.range"]) + ([] if when >= 0 else ["is_later"])
     if not broken:
-        assert Questions(RULED).read(row, asked_ns, None).values["whole"] == whole
+        assert Questions(RULED).read([row], asked_ns, None)[0].values["whole"] == whole
         return
     with pytest.raises(InputError) as error:
-        Questions(RULED).read(row, asked_ns, None)
+        Questions(RULED).read([row], asked_ns, None)
     assert error.value.code == "serve.out-of-contract"
     assert broken[0] in error.value.message
     assert f"whole={whole}" in error.value.found or broken[0] == "is_later"
@@ -105,7 +105,7 @@ def test_a_row_that_the_data_gate_would_set_aside_is_refused_with_the_rule(whole
 def test_a_missing_column_is_named_and_so_is_a_missing_key():
     for missing, name in (({"key", "whole"}, "Wide.key"), ({"whole"}, "Wide.whole")):
         with pytest.raises(InputError) as error:
-            Questions(WIDE).read({k: v for k, v in GOOD.items() if k not in missing}, 0, None)
+            Questions(WIDE).read([{k: v for k, v in GOOD.items() if k not in missing}], 0, None)
         assert (error.value.code, name in error.value.message) == ("serve.missing-column", True)
 
 
@@ -123,7 +123,7 @@ def test_keys_find_the_newest_row_that_was_known_when_asked(rows, key, asked):
     kept = dict(blocks.pack(frame.lazy()))
     block = kept.get(blocks.key({"flight": key}))
     online = blocks.newest(None if block is None else Block(block), asked)
-    found = SpineRows(SPINE, frame).find({"flight": key}, asked)
+    found = SpineRows(SPINE, frame).find([{"flight": key}], asked)[0]
     expected = None
     if visible:
         event, _, place = max(visible)
@@ -136,7 +136,7 @@ def test_a_key_without_a_visible_row_is_unknown():
     rows = SpineRows(SPINE, spine_rows([]))
     for given_rows in (rows, None):
         with pytest.raises(InputError) as error:
-            Questions(SPINE).read({"flight": "x"}, 5, given_rows)
+            Questions(SPINE).read([{"flight": "x"}], 5, given_rows)
         assert error.value.code == "serve.unknown-entity"
 
 
@@ -148,7 +148,7 @@ def test_a_key_without_a_visible_row_is_unknown():
 )
 def test_whatever_is_asked_is_answered_or_refused(entity):
     try:
-        question = Questions(WIDE).read(entity, 0, None)
+        question = Questions(WIDE).read([entity], 0, None)[0]
     except InputError:
         return
     assert set(question.values) == set(GOOD)
@@ -164,7 +164,7 @@ def test_the_row_found_is_the_latest_event_of_those_that_were_known(rows, asked_
         {"flight": "A", "asked": event, "distance": number, "speed": 0.0, "_known_at": known}
         for number, (event, known) in enumerate(rows)
     ]
-    found = SpineRows(SPINE, spine_rows(given_rows)).find({"flight": "A"}, asked_ns)
+    found = SpineRows(SPINE, spine_rows(given_rows)).find([{"flight": "A"}], asked_ns)[0]
     visible = [row for row in given_rows if row["_known_at"] <= asked_ns]
     if not visible:
         assert found is None

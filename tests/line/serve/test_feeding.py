@@ -159,11 +159,11 @@ def test_what_a_question_gets_is_of_one_published_version(stage):
     with source.look() as then:
         stage.arrivals((2, 2, "a", 9))
         stage.feeder.feed(plan("count"))
-        assert then.features({"flight": "a", "distance": 1}, 4 * HOUR) == {"count": 1}
+        assert then.features([{"flight": "a", "distance": 1}], 4 * HOUR)[0] == {"count": 1}
     with source.look() as now:
-        assert now.features({"flight": "a", "distance": 1}, 4 * HOUR) == {"count": 2}
-        assert now.find({"flight": "a"}, 1)["distance"] == 0
-        assert now.find({"flight": "zz"}, 1) is None
+        assert now.features([{"flight": "a", "distance": 1}], 4 * HOUR)[0] == {"count": 2}
+        assert now.find([{"flight": "a"}], 1)[0]["distance"] == 0
+        assert now.find([{"flight": "zz"}], 1) == [None]
     assert then.state["Arrival"] != now.state["Arrival"]
     assert now.state["Schedule"] == then.state["Schedule"]
 
@@ -191,7 +191,7 @@ def test_plans_share_what_they_have_in_common_and_are_kept_up_together(stage):
     stage.arrivals((2, 2, "a", 9))
     stage.feeder.feed(plan("first"))
     with stage.source(plan("count", "mean")).look() as seen:
-        assert seen.features({"flight": "a", "distance": 1}, 4 * HOUR) == {"count": 2, "mean": 6.0}
+        assert seen.features([{"flight": "a", "distance": 1}], 4 * HOUR)[0] == {"count": 2, "mean": 6.0}
 
 
 def test_a_part_that_cannot_be_made_takes_no_other_down(stage):
@@ -213,7 +213,7 @@ def test_a_part_that_cannot_be_made_takes_no_other_down(stage):
     stage.arrivals((2, 2, "a", 2**60))
     stage.feeder.feed(plan())
     with stage.source(plan()).look() as seen:
-        assert seen.features({"flight": "a", "distance": 1}, 4 * HOUR)["count"] == 2
+        assert seen.features([{"flight": "a", "distance": 1}], 4 * HOUR)[0]["count"] == 2
     with pytest.raises(AndonError) as error:
         stage.feeder.feed(spread)
     assert error.value.code == "expression.overflow"
@@ -260,7 +260,7 @@ def test_damage_is_told_and_not_answered(stage, name):
         if key.startswith(b"\0") is (name == "held"):
             stage.store.now.kept[key] = data[:-1] + bytes([data[-1] ^ 1])  # type: ignore[index]
     with pytest.raises(IntegrityError) as error, source.look() as seen:
-        seen.features({"flight": "a", "distance": 1}, 4 * HOUR)
+        seen.features([{"flight": "a", "distance": 1}], 4 * HOUR)
     assert error.value.code == "online.damaged"
     assert "feature rebuild" in error.value.fix
 

@@ -50,11 +50,13 @@ def refusal(error: AndonError, *, is_oip: bool) -> Reply:
     """A refusal as JSON.
 
     The Open Inference Protocol wants text as `error`, so code, found and fix stand beside it there; everywhere else
-    they stand in it.
+    they stand in it. Where in a question it is wrong is told; where in the server something is wrong is not.
     """
-    parts = {"code": error.code, "message": error.message, "found": error.found, "fix": error.fix}
+    status = status_of(error)
+    place = {"at": error.place} if error.place and status < 500 else {}
+    parts = {"code": error.code, "message": error.message, **place, "found": error.found, "fix": error.fix}
     body = {**parts, "error": f"{error.code}: {error.message}"} if is_oip else {"error": parts}
-    return json_reply(body, status_of(error))
+    return json_reply(body, status)
 
 
 def status_of(error: AndonError) -> int:

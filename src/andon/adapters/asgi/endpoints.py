@@ -9,8 +9,18 @@ import msgspec
 from andon.adapters.asgi.answers import Reply, json_reply, refuse
 from andon.adapters.asgi.inferred import InferForm
 from andon.adapters.asgi.tensors import OUTPUT, output_shape, read_matrix
-from andon.adapters.asgi.wire import ENCODER, INFER, PREDICT, PredictResponse
+from andon.adapters.asgi.wire import (
+    ENCODER,
+    INFER,
+    PREDICT,
+    Entity,
+    EntityPrediction,
+    PredictionsResponse,
+    PredictRequest,
+    PredictResponse,
+)
 from andon.contracts.model import Package
+from andon.contracts.prediction import Prediction
 from andon.kernel.clock import SECOND_NS, iso, parse_iso
 from andon.line.serve.predict import Serving
 from andon.line.serve.route import Route
@@ -24,7 +34,10 @@ Routes = Mapping[str, Route]
 INFER_FORM: Final = (
     'Send {"inputs": [{"name": "x", "shape": [1, 1], "datatype": "FP64", "data": [0.5]}]}, one input a feature.'
 )
-PREDICT_FORM: Final = 'Send {"entity": {"key": "value"}}; "asked" and "explain" are optional, nothing else is known.'
+PREDICT_FORM: Final = (
+    'Send {"entity": {"key": "value"}}, or {"entities": [{"key": "value"}]} for several; "asked" and "explain" are '
+    "optional, nothing else is known."
+)
 
 T = TypeVar("T")
 
@@ -103,20 +116,26 @@ class Endpoints:
         serving = route.follower.serving()
         request = _decode(PREDICT, body, PREDICT_FORM)
         asked_ns = None if request.asked is None else parse_iso(request.asked)
-        made, features = route.answer_entity(request.entity, asked_ns, serving)
-        package = serving.loaded.package
-        prediction, probabilities = _said(package, made.outputs)
-        response = PredictResponse(
-            id=made.id,
-            prediction=prediction,
-            model=made.model,
-            release=made.release,
-            sequence=serving.sequence,
-            asked=moment(made.asked_ns),
-            probabilities=probabilities,
-            features=_shown(features) if request.explain else None,
-        )
-        return Reply(200, ENCODER.encode(response), model, made.release, 1)
+        entities = self._entities(request)
+        made = route.answer_entities(entities, asked_ns, serving)
+        package, first = serving.loaded.package, made[0][0]
+        told = [_told(package, one, features if request.explain else None) for one, features in made]
+        shared = (serving.loaded.model, serving.loaded.release, serving.sequence, moment(first.asked_ns))
+        response: PredictResponse | PredictionsResponse = PredictionsResponse(*shared, told)
+        if request.entities is None:
+            (one,) = told
+            response = PredictResponse(one.id, one.prediction, *shared, one.probabilities, one.features)
+        return Reply(200, ENCODER.encode(response), model, first.release, len(made))
+
+    def _entities(self, request: PredictRequest) -> Sequence[Entity]:
+        entities = request.entities
+        if (request.entity is None) == (entities is None):
+            found = "neither" if entities is None else "both"
+            raise refuse("malformed", "A question is about `entity` or about `entities`.", found, PREDICT_FORM)
+        if entities is not None and not 1 <= len(entities) <= self._most_rows:
+            what = f"A request holds 1 to {self._most_rows} entities."
+            raise refuse("too-many-rows", what, str(len(entities)), "Ask again with fewer, or with one at least.")
+        return [request.entity or {}] if entities is None else entities
 
     def _server(self) -> Reply:
         return json_reply({"name": "andon", "version": VERSION, "extensions": []})
@@ -165,14 +184,15 @@ def _metadata(model: str, serving: Serving) -> dict[str, object]:
     }
 
 
-def _said(package: Package, outputs: Sequence[float]) -> tuple[float | str, dict[str, float] | None]:
+def _told(package: Package, made: Prediction, features: Mapping[str, object] | None) -> EntityPrediction:
+    shown = None if features is None else _shown(features)
     if package.task != "classes":
-        return outputs[0], None
-    probabilities = dict(zip(package.classes, outputs, strict=True))
-    return max(probabilities, key=lambda name: probabilities[name]), probabilities
+        return EntityPrediction(made.id, made.outputs[0], None, shown)
+    probabilities = dict(zip(package.classes, made.outputs, strict=True))
+    return EntityPrediction(made.id, max(probabilities, key=lambda name: probabilities[name]), probabilities, shown)
 
 
-def _shown(features: Mapping[str, object]) -> dict[str, bool | int | float | str | None]:
+def _shown(features: Mapping[str, object]) -> Entity:
     return {name: value if isinstance(value, bool | int | float | str) else None for name, value in features.items()}
 
 

@@ -5,6 +5,8 @@ from typing import Final
 import msgspec
 
 Data = list[bool | int | float | str | list[bool | int | float | str | None] | None]
+Entity = dict[str, bool | int | float | str | None]
+"""Columns of a row, or features, by name."""
 Parameters = dict[str, bool | int | float | str]
 
 
@@ -35,9 +37,10 @@ class InferRequest(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class PredictRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """A question about an entity."""
+    """A question about an entity, or about several at one moment."""
 
-    entity: dict[str, bool | int | float | str | None]
+    entity: Entity | None = None
+    entities: list[Entity] | None = None
     asked: str | None = None
     explain: bool = False
 
@@ -57,7 +60,26 @@ class PredictResponse(msgspec.Struct, omit_defaults=True):
     sequence: int
     asked: str
     probabilities: dict[str, float] | None = None
-    features: dict[str, bool | int | float | str | None] | None = None
+    features: Entity | None = None
+
+
+class EntityPrediction(msgspec.Struct, omit_defaults=True):
+    """What an answer says of one of several entities."""
+
+    id: str
+    prediction: float | str
+    probabilities: dict[str, float] | None = None
+    features: Entity | None = None
+
+
+class PredictionsResponse(msgspec.Struct):
+    """The answer to a question about several entities, in their order."""
+
+    model: str
+    release: str
+    sequence: int
+    asked: str
+    predictions: list[EntityPrediction]
 
 
 INFER: Final = msgspec.json.Decoder(InferRequest)

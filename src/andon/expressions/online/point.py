@@ -1,7 +1,7 @@
-"""Answers one question at a time from the online store, with the same bits as the plan evaluated for a whole frame."""
+"""Answers questions from the online store, with the same bits as the plan evaluated for a whole frame."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from andon.expressions.joins import Join, Rows, read_join
@@ -18,7 +18,7 @@ _NOTHING: Final = b"\0"
 
 
 class Point:
-    """A feature plan, compiled to answer questions about single rows.
+    """A feature plan, compiled to answer questions about a few rows.
 
     Args:
         plan: What to compute, with everything learned that has to be.
@@ -43,27 +43,47 @@ class Point:
         ]
         self._sound = Checked()
 
-    def features(self, values: Mapping[str, object], asked_ns: int, snapshot: Snapshot) -> dict[str, Value]:
-        """The features of one row, from what was known before it asks.
+    def features(
+        self, asking: Sequence[Mapping[str, object]], asked_ns: int, snapshot: Snapshot
+    ) -> list[dict[str, Value]]:
+        """The features of rows that ask at one moment, from what was known before it.
+
+        What several of them see, such as the newest departures from one airport, is read and worked out once.
 
         Args:
-            values: The spine's columns that the plan needs, but for when it asks; times in nanoseconds.
-            asked_ns: When it asks, in nanoseconds since 1970.
+            asking: Of each row the spine's columns that the plan needs, but for when it asks; times in nanoseconds.
+            asked_ns: When they ask, in nanoseconds since 1970.
             snapshot: The store, which holds the plan's groups.
 
         Returns:
-            Feature by name, in the plan's order.
+            For each row its features by name, in the plan's order.
 
         Raises:
             InputError: A value is missing or of another type, or a sum does not fit into 64 bits.
-            IntegrityError: What is kept for the question is damaged.
+            IntegrityError: What is kept for a question is damaged.
         """
-        row = checked(self._needs, {**values, self._plan.asked: asked_ns})
-        keys = [group.key(row, asked_ns) for group in self.groups]
-        kept = snapshot.get([key or _NOTHING for key in keys])
-        for group, place, key, data in zip(self.groups, self._used_by, keys, kept, strict=True):
-            group.answer(self._sound.block(key, data, place) if data is not None and key else None, asked_ns, row)
-        return dict(zip(self._row.names, self._row.call(row), strict=True))
+        rows = [checked(self._needs, {**values, self._plan.asked: asked_ns}) for values in asking]
+        if self.groups:
+            self._join(rows, asked_ns, snapshot)
+        return [self._row.call(row) for row in rows]
+
+    def _join(self, rows: Sequence[dict[str, Value]], asked_ns: int, snapshot: Snapshot) -> None:
+        """Put the results of all joins into the rows."""
+        keys = [(group.key(row, asked_ns) or _NOTHING) for row in rows for group in self.groups]
+        wanted = list(dict.fromkeys(keys))
+        kept = dict(zip(wanted, snapshot.get(wanted), strict=True))
+        answered: dict[tuple[Group, bytes], dict[str, Value]] = {}
+        each = iter(keys)
+        for row in rows:
+            for group, place in zip(self.groups, self._used_by, strict=True):
+                key = next(each)
+                results = answered.get((group, key))
+                if results is None:
+                    data, results = kept[key], {}
+                    block = None if data is None or key == _NOTHING else self._sound.block(key, data, place)
+                    group.answer(block, asked_ns, results)
+                    answered[group, key] = results
+                row.update(results)
 
 
 class Checked:

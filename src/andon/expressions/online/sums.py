@@ -2,7 +2,8 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from operator import itemgetter
+from functools import partial
+from typing import NoReturn
 
 import numpy as np
 import polars as pl
@@ -16,7 +17,8 @@ from andon.expressions.row import Value
 from andon.expressions.tree import Node
 from andon.expressions.windows import check_squares, overflow, spread, unit_of
 
-Finish = Callable[[Sequence[int]], Value]
+Read = Callable[[memoryview, int], list[int]]
+Answer = Callable[[memoryview, int, int, int, Read | None, dict[str, Value]], None]
 _SAFE = 2.0**62
 
 
@@ -43,18 +45,11 @@ class Sums:
         columns = [*((name, 0) for name in self._names), *((name, 1) for name in self._summed)]
         columns += [(name, 2) for name in self._squared]
         self._powers = [power for _, power in columns]
-        place = {column: number for number, column in enumerate(columns)}
-        self._windows = [
-            (
-                order * (1 + len(columns)),
-                [
-                    (name, _finish(join, place, values[join.value]))
-                    for name, join in joins.items()
-                    if (join.length_ns, join.hop_ns) == length
-                ],
-            )
-            for order, length in enumerate(self._lengths, 1)
+        orders = [
+            {name: join for name, join in joins.items() if (join.length_ns, join.hop_ns) == length}
+            for length in self._lengths
         ]
+        self._answer = _compiled(orders, self._values, {column: f"_{at}" for at, column in enumerate(columns, 1)})
 
     def pack(self, events: pl.DataFrame, counts: Numbers) -> tuple[list[Section], NDArray[np.bool_]]:
         """The section of each block, and which blocks are wide.
@@ -80,19 +75,10 @@ class Sums:
         """
         numbers = block.numbers
         begin, rows = numbers[self._place], numbers[self._place + 1]
-        into = bisect_left(numbers, asked_ns, begin + 1, begin + rows) - 1
-        steps = range(rows, (1 + len(self._powers)) * rows, rows)
         read = self._adder(begin, rows) if numbers[1] == WIDE else None
-        entered = [numbers[into + step] for step in steps] if read is None else read(numbers, into)
-        for order, windows in self._windows:
-            first = begin + order * rows
-            out = bisect_right(numbers, asked_ns, first + 1, first + rows) - 1
-            left = [numbers[out + step] for step in steps] if read is None else read(numbers, out)
-            found = [total - gone for total, gone in zip(entered, left, strict=True)]
-            for name, finish in windows:
-                results[name] = finish(found)
+        self._answer(numbers, begin, rows, asked_ns, read, results)
 
-    def _adder(self, begin: int, rows: int) -> Callable[[memoryview, int], list[int]]:
+    def _adder(self, begin: int, rows: int) -> Read:
         """Reads a block that is wide: its columns hold the values, of which those up to a place are added up."""
 
         def read(numbers: memoryview, place: int) -> list[int]:
@@ -139,28 +125,53 @@ class Sums:
         return columns
 
 
-def _finish(join: Join, place: Mapping[tuple[str, int], int], name: str) -> Finish:
-    """Makes a result of how many values of a window there are, and of what they and their squares add up to."""
-    number = place[name, 0]
-    if join.op == "count":
-        return itemgetter(number)
-    summed = place[name, 1]
+def _compiled(
+    orders: Sequence[Mapping[str, Join]], values: Mapping[Join, str], columns: Mapping[tuple[str, int], str]
+) -> Answer:
+    """One function for all windows of a block: straight-line Python, because most of an answer is spent here.
 
-    def total(found: Sequence[int]) -> int:
-        result = found[summed]
-        if LOWEST <= result <= HIGHEST:
-            return result
-        raise overflow(join)
+    Args:
+        orders: The windows of each length, in the order in which their columns stand in a block.
+        values: The column of the events that holds the value of each window.
+        columns: Of each column of an order, a value and its power, the end of the names of its variables.
+    """
+    ends = list(columns.values())
+    scope: dict[str, object] = {"bisect_left": bisect_left, "bisect_right": bisect_right, "spread": spread}
+    lines = ["into = bisect_left(numbers, asked, begin + 1, begin + rows) - 1", *_reading("in", "into", ends)]
+    for order, windows in enumerate(orders, 1):
+        lines += [
+            f"first = begin + {order * (1 + len(ends))} * rows",
+            "out = bisect_right(numbers, asked, first + 1, first + rows) - 1",
+            *_reading("out", "out", ends),
+            *(f"found{end} = in{end} - out{end}" for end in ends),
+        ]
+        for name, join in windows.items():
+            value, own = values[join], f"{order}_{len(scope)}"
+            scope[f"unit{own}"], scope[f"refuse{own}"] = unit_of(join), partial(_refuse, join)
+            count, total = f"found{columns[value, 0]}", f"found{columns.get((value, 1), '')}"
+            if join.op != "count":
+                lines.append(f"if not {LOWEST} <= {total} <= {HIGHEST}: refuse{own}()")
+            result = {
+                "count": count,
+                "sum": total,
+                "mean": f"float({total}) / float({count}) * unit{own} if {count} else None",
+                "std": f"spread({count}, {total}, found{columns.get((value, 2), '')}, unit{own})",
+            }[join.op]
+            lines.append(f"results[{name!r}] = {result}")
+    source = "def answer(numbers, begin, rows, asked, read, results):\n" + "".join(f"    {line}\n" for line in lines)
+    exec(compile(source, "<sums>", "exec"), scope)  # noqa: S102  # written here; a name is data, by repr only
+    answer = scope["answer"]
+    if not callable(answer):
+        raise TypeError(source)
+    return answer
 
-    if join.op == "sum":
-        return total
-    unit = unit_of(join)
-    if join.op == "mean":
 
-        def mean(found: Sequence[int]) -> float | None:
-            result, count = total(found), found[number]
-            return float(result) / float(count) * unit if count else None
+def _reading(into: str, place: str, ends: Sequence[str]) -> list[str]:
+    """What a row's columns hold, read at a place, or added up where the block is wide."""
+    names = [f"{into}{end}" for end in ends]
+    plain = "; ".join(f"{name} = numbers[{place} + {at} * rows]" for at, name in enumerate(names, 1))
+    return [f"if read is None: {plain}", f"else: [{', '.join(names)}] = read(numbers, {place})"]
 
-        return mean
-    squared = place[name, 2]
-    return lambda found: spread(found[number], total(found), found[squared], unit)
+
+def _refuse(join: Join) -> NoReturn:
+    raise overflow(join)

@@ -2,11 +2,11 @@
 
 import math
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from typing import Final, Protocol, cast
+from typing import Final, Protocol, TypeVar, cast
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -20,6 +20,9 @@ from andon.kernel.errors import InputError, UsageError
 _NOT_INT64: Final = 1 << 63
 _EVENT: Final = "_event"
 _PLACE: Final = ("_object", "_row")
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +41,8 @@ class Question:
 class Rows(Protocol):
     """Published rows, found by their keys."""
 
-    def find(self, keys: Mapping[str, Value], asked_ns: int) -> Mapping[str, Value] | None:
-        """The newest row of an entity that was known when the question was asked; `None` when there is none."""
+    def find(self, keys: Sequence[Mapping[str, Value]], asked_ns: int) -> Sequence[Mapping[str, Value] | None]:
+        """Of each entity the newest row that was known when the question was asked; `None` when there is none."""
         ...
 
 
@@ -64,11 +67,14 @@ class SpineRows:
         for row in physical.iter_rows():
             self._found.setdefault(tuple(row[place] for place in places), _Visible([], [])).add(row)
 
-    def find(self, keys: Mapping[str, Value], asked_ns: int) -> Mapping[str, Value] | None:
-        """The newest row of an entity that was known when the question was asked; `None` when there is none.
+    def find(self, keys: Sequence[Mapping[str, Value]], asked_ns: int) -> list[Mapping[str, Value] | None]:
+        """Of each entity the newest row that was known when the question was asked; `None` when there is none.
 
         A spine row is the question itself, so it is visible from the very moment it is known.
         """
+        return [self._newest(each, asked_ns) for each in keys]
+
+    def _newest(self, keys: Mapping[str, Value], asked_ns: int) -> Mapping[str, Value] | None:
         rows = self._found.get(tuple([keys[key] for key in self._keys]))
         newest = None if rows is None else rows.newest(asked_ns)
         return None if newest is None else dict(zip(self._names, cast("tuple[Value, ...]", newest), strict=False))
@@ -119,19 +125,30 @@ class Questions:
         self._rules = _row_rules(contract)
         self._rule_of = {rule.id: rule for rule in contract.rules}
 
-    def read(self, entity: Mapping[str, object], asked_ns: int, rows: Rows | None) -> Question:
-        """The question that a caller's JSON object asks.
+    def read(self, entities: Sequence[Mapping[str, object]], asked_ns: int, rows: Rows | None) -> list[Question]:
+        """The questions that a caller's JSON objects ask.
 
         Args:
-            entity: Either the key columns alone, whose newest visible row is then used, or all columns but the event
-                time.
-            asked_ns: The time of the question.
+            entities: Each holds either the key columns alone, whose newest visible row is then used, or all columns
+                but the event time.
+            asked_ns: The time of the questions.
             rows: The published rows, where there are any.
 
         Raises:
-            InputError: A column is unknown, missing or of the wrong type, the row breaks a rule of the contract
-                (`serve.out-of-contract`), or no visible row has the keys (`serve.unknown-entity`).
+            InputError: A column is unknown, missing or of the wrong type, a row breaks a rule of the contract
+                (`serve.out-of-contract`), or no visible row has the keys (`serve.unknown-entity`). Of several
+                entities it names the first that is refused.
         """
+        said = _each(lambda entity: self._said(entity, asked_ns), entities)
+        keyed = [each for each in said if self._is_keys(each)]
+        found = iter(rows.find(keyed, asked_ns) if rows is not None and keyed else [None] * len(keyed))
+        return _each(lambda each: Question(each, _known(each, next(found)) if self._is_keys(each) else each), said)
+
+    def _is_keys(self, said: Mapping[str, Value]) -> bool:
+        """Whether a caller gave the key columns only, of which more columns follow."""
+        return self._are_keys_enough and len(said) == len(self._keys)
+
+    def _said(self, entity: Mapping[str, object], asked_ns: int) -> dict[str, Value]:
         columns, keys = self._columns, self._keys
         if not entity.keys() <= columns.keys():
             raise self._unknown(entity)
@@ -139,8 +156,8 @@ class Questions:
         for key in keys:
             if values.get(key) is None:
                 raise _refuse("missing-column", f"The question needs {self._name}.{key}.", ", ".join(entity))
-        if len(values) == len(keys) and self._are_keys_enough:
-            return _look_up(keys, values, rows, asked_ns)
+        if self._is_keys(values):
+            return {key: values[key] for key in keys}
         if len(values) != len(columns):
             absent = min(set(columns) - set(values))
             raise _refuse(
@@ -150,12 +167,12 @@ class Questions:
                 f"Give all of {', '.join(columns)}, or only {', '.join(keys)} of a published row.",
             )
         self._check_rules(values, asked_ns)
-        return Question(values, values)
+        return values
 
     def _check_rules(self, values: Mapping[str, Value], asked_ns: int) -> None:
         """Refuse a row that the data gate would have set aside: no model was trained on such rows."""
         row = {**values, self._asked: asked_ns} if self._asked else values
-        for name, holds in zip(self._rules.names, self._rules.call(row), strict=True):
+        for name, holds in self._rules.call(row).items():
             if holds is not True:
                 rule = self._rule_of[name]
                 raise _refuse(
@@ -185,16 +202,28 @@ def _row_rules(contract: DatasetContract) -> RowFunction:
     return compile_row(read, lambda _, column: column)
 
 
-def _look_up(keys: tuple[str, ...], values: Mapping[str, Value], rows: Rows | None, asked_ns: int) -> Question:
-    found = None if rows is None else rows.find(values, asked_ns)
-    if found is None:
+def _each(answer: Callable[[Item], Answer], items: Sequence[Item]) -> list[Answer]:
+    """The answers to all; where one is refused, the refusal says which of several it was."""
+    answers: list[Answer] = []
+    for item in items:
+        try:
+            answers.append(answer(item))
+        except InputError as error:
+            if len(items) > 1:
+                error.place = f"entities[{len(answers)}]"
+            raise
+    return answers
+
+
+def _known(keys: Mapping[str, Value], row: Mapping[str, Value] | None) -> Mapping[str, Value]:
+    if row is None:
         raise InputError(
             "serve.unknown-entity",
             "No published row has these keys and was known when the question was asked.",
-            found=", ".join(f"{key}={values[key]!r}" for key in keys),
+            found=", ".join(f"{key}={value!r}" for key, value in keys.items()),
             fix="Check the keys and `asked`, publish the row, or give all columns of the question.",
         )
-    return Question({key: values[key] for key in keys}, found)
+    return row
 
 
 def _read(column: Column, value: object) -> Value:

@@ -1,6 +1,6 @@
 """Questions answered from the online store: rows, features and the datasets they come from, all of one moment."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
 
@@ -84,14 +84,15 @@ class _Seen:
     ) -> None:
         self._look.__exit__(kind, error, trace)
 
-    def find(self, keys: Mapping[str, Value], asked_ns: int) -> Mapping[str, Value] | None:
-        """The newest row of an entity that was known when the question was asked."""
+    def find(self, keys: Sequence[Mapping[str, Value]], asked_ns: int) -> list[Mapping[str, Value] | None]:
+        """Of each entity the newest row that was known when the question was asked."""
         source = self._source
-        key = source.spine.key(keys)
-        (data,) = self._snapshot.get([key])
-        block = None if data is None else source.sound.block(key, data, source.spine.contract)
-        return source.spine.newest(block, asked_ns)
+        spine = source.spine
+        places = [spine.key(each) for each in keys]
+        found = zip(places, self._snapshot.get(places), strict=True)
+        blocks = [None if data is None else source.sound.block(key, data, spine.contract) for key, data in found]
+        return [spine.newest(block, asked_ns) for block in blocks]
 
-    def features(self, values: Mapping[str, object], asked_ns: int) -> Mapping[str, Value]:
-        """The features of one question by name."""
-        return self._source.point.features(values, asked_ns, self._snapshot)
+    def features(self, asking: Sequence[Mapping[str, object]], asked_ns: int) -> Sequence[Mapping[str, Value]]:
+        """The features of each question by name."""
+        return self._source.point.features(asking, asked_ns, self._snapshot)

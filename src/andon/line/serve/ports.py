@@ -1,6 +1,6 @@
 """What serving needs from outside: checked releases, the datasets behind features, and a form for log records."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -46,20 +46,20 @@ class Seen(Protocol):
         """The dataset of each contract that it was made from."""
         ...
 
-    def find(self, keys: Mapping[str, Value], asked_ns: int) -> Mapping[str, Value] | None:
-        """The newest row of an entity that was known when the question was asked; `None` when there is none.
+    def find(self, keys: Sequence[Mapping[str, Value]], asked_ns: int) -> Sequence[Mapping[str, Value] | None]:
+        """Of each entity the newest row that was known when the question was asked; `None` when there is none.
 
         Raises:
-            AndonError: What is kept of the entity is damaged.
+            AndonError: What is kept of an entity is damaged.
         """
         ...
 
-    def features(self, values: Mapping[str, object], asked_ns: int) -> Mapping[str, object]:
-        """The features of one question by name.
+    def features(self, asking: Sequence[Mapping[str, object]], asked_ns: int) -> Sequence[Mapping[str, object]]:
+        """The features of each question by name.
 
         Args:
-            values: The spine's columns: times as nanoseconds, fixed-point numbers as scaled integers.
-            asked_ns: The time of the question: only rows known before it are visible.
+            asking: Of each question the spine's columns: times as nanoseconds, fixed-point numbers as scaled integers.
+            asked_ns: The time of the questions: only rows known before it are visible.
 
         Raises:
             AndonError: A column is missing, or a value cannot be computed.

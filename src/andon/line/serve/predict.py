@@ -8,7 +8,7 @@ from typing import Final
 from andon.contracts.dataset import DatasetContract
 from andon.contracts.routing import position
 from andon.kernel.errors import InputError
-from andon.line.matrix import Matrix, row_of
+from andon.line.matrix import Matrix, rows_of
 from andon.line.package import answer
 from andon.line.serve.entity import Questions
 from andon.line.serve.loaded import LoadedRelease
@@ -95,14 +95,17 @@ def source_of(serving: Serving) -> tuple[Spine, FeatureSource]:
     return serving.spine, serving.features
 
 
-def predict_features(serving: Serving, features: Mapping[str, object]) -> tuple[tuple[float, ...], Inputs]:
-    """The model's answer to one row of features, and the numbers it was asked with.
+def predict_features(
+    serving: Serving, asking: Sequence[Mapping[str, object]]
+) -> list[tuple[tuple[float, ...], Inputs]]:
+    """The model's answer to each row of features, and the numbers it was asked with.
 
     Raises:
-        InputError: A feature is missing or no number, the model fails, or its answer is not finite.
+        InputError: A feature is missing or no number, the model fails, or an answer is not finite.
     """
-    row = row_of(features, serving.loaded.package.features)
-    return predict_rows(serving.loaded, row)[0], inputs_of(serving, row[0].tolist())
+    matrix = rows_of(asking, serving.loaded.package.features)
+    answers = predict_rows(serving.loaded, matrix)
+    return [(answer, inputs_of(serving, row)) for answer, row in zip(answers, matrix.tolist(), strict=True)]
 
 
 def inputs_of(serving: Serving, row: Sequence[float]) -> Inputs:

@@ -1,6 +1,6 @@
 """One worker's desk for one model: questions come in, numbered and logged predictions go out."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from andon.contracts.prediction import Prediction
@@ -54,19 +54,22 @@ class Route:
             for row, output in zip(matrix.tolist(), outputs, strict=True)
         ]
 
-    def answer_entity(
-        self, entity: Mapping[str, object], asked_ns: int | None, serving: Serving
-    ) -> tuple[Prediction, Mapping[str, object]]:
-        """Answer a question about an entity, fetching its features, and return them beside the prediction.
+    def answer_entities(
+        self, entities: Sequence[Mapping[str, object]], asked_ns: int | None, serving: Serving
+    ) -> list[tuple[Prediction, Mapping[str, object]]]:
+        """Answer questions about entities, fetching their features, and return these beside each prediction.
+
+        All see the same moment of what is published, and the model is asked once for all of them.
 
         Args:
-            entity: The spine's columns, or only its keys.
-            asked_ns: The time of the question; `None` for now.
+            entities: Of each the spine's columns, or only its keys; at least one.
+            asked_ns: The time of the questions; `None` for now.
             serving: What answers.
 
         Raises:
-            InputError: The entity is not one the spine's contract allows, no row has its keys, the question is about
-                the future (`serve.future`), the features cannot be made, or the model's answer is not finite.
+            InputError: An entity is not one the spine's contract allows, no row has its keys, the questions are about
+                the future (`serve.future`), features cannot be made, or an answer of the model is not finite. None of
+                the questions is answered then.
         """
         now_ns = self._desk.now_ns()
         asked_ns = now_ns if asked_ns is None else asked_ns
@@ -79,11 +82,14 @@ class Route:
             )
         spine, source = source_of(serving)
         with source.look() as seen:
-            question = spine.questions.read(entity, asked_ns, seen)
-            features = seen.features({**question.values, spine.asked: asked_ns}, asked_ns)
+            questions = spine.questions.read(entities, asked_ns, seen)
+            features = seen.features([{**each.values, spine.asked: asked_ns} for each in questions], asked_ns)
             state = seen.state
-        outputs, inputs = predict_features(serving, features)
-        return self._record(serving, asked_ns, question.said, inputs, outputs, state), features
+        answers = zip(questions, features, predict_features(serving, features), strict=True)
+        return [
+            (self._record(serving, asked_ns, question.said, inputs, outputs, state), row)
+            for question, row, (outputs, inputs) in answers
+        ]
 
     def _record(
         self,

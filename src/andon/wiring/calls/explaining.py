@@ -98,7 +98,7 @@ def _said(contract: DatasetContract, entity: str, line: Line, asked_ns: int) -> 
     rows = None if version is None else SpineRows(contract, open_version(line, version, contract.name).collect())
     kinds = {column.name: column.kind for column in contract.columns}
     read: dict[str, Json] = {name: _typed(value, kinds[name]) for name, value in given.items()}
-    return Questions(contract).read(read, asked_ns, rows).said
+    return Questions(contract).read([read], asked_ns, rows)[0].said
 
 
 def _typed(text: str, kind: str) -> Json:
