@@ -42,11 +42,11 @@ def show(
 @app.command("diff")
 def diff(
     before: Annotated[str, typer.Argument(help="A release, model or snapshot: the beginning of its digest.")],
-    after: Annotated[str, typer.Argument(help="Another one.")],
+    after: Annotated[str, typer.Argument(help="Another one; without it, what the factory's code declares now.")] = "",
     folder: Folder = HERE,
     as_json: AsJson = False,
 ) -> None:
-    """Compare the features of two releases, models or snapshots: added, removed, renamed, changed, learned anew."""
+    """Compare features of two releases, models or snapshots, or of one and the code: added, removed, changed."""
     output = Output(as_json)
     with reported(output):
         from andon.contracts.wire import to_json

@@ -8,7 +8,7 @@ import pytest
 from andon.contracts.wire import from_json, to_json
 from andon.expressions import tree
 from andon.expressions.functions import INT
-from andon.kernel.errors import InputError, UsageError
+from andon.kernel.errors import AndonError, InputError, UsageError
 from andon.wiring.calls.feature_use import Uses, uses_of
 from andon.wiring.calls.feature_versions import Difference, diff_features
 from andon.wiring.calls.models import models_of
@@ -76,6 +76,25 @@ def test_a_release_its_model_and_its_snapshot_have_the_same_features(again):
         found = diff_features(again.folder, one, other)
         assert not found.rows
         assert {each.state for each in found.changes} == {"same"}
+
+
+def test_the_code_as_it_stands_is_compared_with_what_serves(again):
+    """Before anything is trained, it is known what a change of the code would change."""
+    code = again.folder / "factory.py"
+    kept, (new, old) = code.read_text(), models_of(again.folder).digests
+    assert {one.state for one in diff_features(again.folder, new, "").changes} == {"same"}
+    trained, now = diff_features(again.folder, old, new), diff_features(again.folder, old, "")
+    assert {one.name: one.state for one in now.changes} == {one.name: one.state for one in trained.changes}
+    try:
+        code.write_text(kept.replace('last(within="6d"', 'last(within="5d"'))
+        (change,) = [one for one in diff_features(again.folder, new, "").changes if one.state != "same"]
+        code.write_text("raise SystemExit(3)")
+        with pytest.raises(AndonError):
+            diff_features(again.folder, new, "")
+    finally:
+        code.write_text(kept)
+    assert (change.name, change.state) == ("before", "changed")
+    assert "within_ns=432000" in change.after
 
 
 def test_the_same_expression_that_learned_from_other_rows_is_learned_anew(released):

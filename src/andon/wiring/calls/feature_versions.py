@@ -1,4 +1,4 @@
-"""The features that recorded releases, models and snapshots were made with, and what two of them differ in."""
+"""What the features of releases, models and snapshots differ in, and from those that the code declares now."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from andon.kernel.digest import Digest, short
 from andon.kernel.errors import InputError
 from andon.runtime.snapshot_stage import PLAN
 from andon.store.manifest import Manifest
+from andon.wiring.calls.declaring import declare
 from andon.wiring.calls.features import features_of_model
 from andon.wiring.calls.finding import EVERY, find_artefact
 from andon.wiring.factory import Opened, open_factory
@@ -63,15 +64,16 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A feature set as an artefact was made with it.
+    """A feature set as an artefact was made with it, or as the code declares it.
 
     Attributes:
+        identity: Of the artefact, or of the declaration.
         model: Name of the model.
         declared: Each expression as it was declared, the label among them.
-        fitted: Each expression with what it learned.
+        fitted: Each expression with what it learned; nothing where nothing was learned yet.
     """
 
-    artefact: Digest
+    identity: Digest
     kind: str
     model: str
     features: FeatureSet
@@ -80,20 +82,22 @@ class Version:
 
 
 def diff_features(folder: Path, before: str, after: str) -> Difference:
-    """What the features of two recorded releases, models or snapshots differ in.
+    """What the features of two recorded releases, models or snapshots differ in, or of one and the code.
 
     Args:
         folder: The factory's folder.
         before: The beginning of a digest.
-        after: The beginning of another's.
+        after: The beginning of another's; nothing for what the factory's code declares now.
 
     Raises:
         UsageError: No such artefact has such a digest, or more than one.
-        InputError: No run is recorded that made one of them.
+        InputError: No run is recorded that made one of them, or the code has no such model any more.
+        AndonError: The code cannot be read.
     """
     with open_factory(folder) as opened:
         declared = declarations_of_runs(opened)
-        first, second = (_version(opened, text, declared) for text in (before, after))
+        first = _version(opened, before, declared)
+        second = _version(opened, after, declared) if after else _of_code(opened, first.model)
     changes = compare(first, second)
     same = sum(one.state == "same" for one in changes)
     lines = (
@@ -143,15 +147,28 @@ def _version(opened: Opened, text: str, declared: Mapping[Digest, tuple[str, Dig
             fix="Compare releases, which say themselves by which declaration they were made.",
         )
     features = features_of_model(opened.declaration(declaration), model)
-    label = {_LABEL: from_json(features.label)}
-    return Version(
-        artefact=manifest.digest,
-        kind=manifest.kind,
-        model=model,
-        features=features,
-        declared={**dict(plan_from_json(features.plan).features), **label},
-        fitted={**_fitted(opened, manifest), **label},
-    )
+    fitted = {**_fitted(opened, manifest), _LABEL: from_json(features.label)}
+    return Version(manifest.digest, manifest.kind, model, features, _expressions(features), fitted)
+
+
+def _of_code(opened: Opened, model: str) -> Version:
+    """What the factory's code declares now for a model."""
+    declaration = declare(opened.settings, opened.children)
+    names = [one.name for one in declaration.models]
+    if model not in names:
+        raise InputError(
+            "look.no-model",
+            "The factory's code declares no such model any more.",
+            place=str(opened.settings.folder),
+            found=f"{model}, of {', '.join(names) or 'none'}",
+            fix="Compare with a release, a model or a snapshot instead.",
+        )
+    features = features_of_model(declaration, model)
+    return Version(declaration.digest(), "code", model, features, _expressions(features), {})
+
+
+def _expressions(features: FeatureSet) -> dict[str, Node]:
+    return {**dict(plan_from_json(features.plan).features), _LABEL: from_json(features.label)}
 
 
 def _fitted(opened: Opened, manifest: Manifest) -> dict[str, Node]:
@@ -168,8 +185,9 @@ def _change(old: str, new: str, before: Version, after: Version) -> Change:
     shown = _apart(first, second)
     state: State = "added" if first is None else "removed" if second is None else "changed"
     if first == second:
-        learned = before.fitted[old], after.fitted[new]
-        state = "renamed" if old != new else "same" if learned[0] == learned[1] else "learned anew"
+        learned = before.fitted.get(old), after.fitted.get(new)
+        is_anew = None not in learned and learned[0] != learned[1]
+        state = "renamed" if old != new else "learned anew" if is_anew else "same"
         shown = _apart(*learned) if state == "learned anew" else shown
     identities = [digest(node) if node else "" for node in (first, second)]
     return Change(f"{old} -> {new}" if state == "renamed" else old or new, state, *shown, *identities)
@@ -185,4 +203,4 @@ def _apart(first: Node | None, second: Node | None) -> tuple[str, str]:
 
 def _named(one: Version) -> str:
     plan = plan_from_json(one.features.plan)
-    return f"{one.kind} {short(one.artefact)}: {one.features.name} of {one.model}, for {plan.spine} at {plan.asked}"
+    return f"{one.kind} {short(one.identity)}: {one.features.name} of {one.model}, for {plan.spine} at {plan.asked}"
