@@ -57,6 +57,15 @@ def declaration(registry: Registry, folder: Path) -> Declaration:
     )
 
 
+def declared_features(registry: Registry, item: Features) -> FeatureSet:
+    """A feature set of a factory as data, whatever else is still missing.
+
+    Raises:
+        UsageError: It is not whole, or one of the contracts is not.
+    """
+    return _feature_set(item, _contracts(registry))
+
+
 def _contracts(registry: Registry) -> dict[str, DatasetContract]:
     """The contracts whose rows a source brings, or a derivation, by name."""
     found: dict[str, tuple[Ingest | Derived, DatasetContract]] = {}

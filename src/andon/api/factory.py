@@ -12,6 +12,7 @@ from andon.api import calls, declare
 from andon.api.caller import caller, is_interactive
 from andon.api.contract import Contract
 from andon.api.criteria import Bounded, Check, Condition, Demand, SignOff, factory_condition
+from andon.api.declare import declared_features
 from andon.api.models import Holdout, Params, Predictor, TrainingSet, Window, reporting
 from andon.api.registered import (
     Deployment,
@@ -181,31 +182,58 @@ class Factory:
 
         return register
 
-    def frame(self, features: type, rows: Rows) -> pl.DataFrame:
-        """The features of rows at hand, to try a definition out; nothing that could be released comes of it.
+    def frame(
+        self,
+        features: type,
+        rows: Rows | None = None,
+        *,
+        since: str = "",
+        until: str = "",
+        as_of: str = "",
+        folder: Path | str = ".",
+    ) -> pl.DataFrame:
+        """The features of rows at hand, or of what is published; nothing that could be released comes of it.
 
         What has to be learned, such as codes, is learned from these very rows.
 
         Args:
             features: A class decorated with `features`, or with `derive`.
             rows: Raw rows for its spine and for each contract that it joins, as the sources would bring them; rows of
-                a derived contract as this very method gives them.
+                a derived contract as this very method gives them. `None` for what the factory of `folder` has
+                published; the class may be new or changed, the contracts are those of the factory's code.
+            since: Of what is published, the questions that were asked at this moment or later; empty for all.
+            until: And before this one; empty for all.
+            as_of: See only what was known before this moment; empty for now.
+            folder: The factory's folder.
 
         Returns:
             The spine's keys and when each row asks, then one column for each feature; for a derivation the columns of
-            its contract.
+            its contract. Of what is published also `label`, and in `_no_label` why a row has none (`immature` or
+            `unlabelled`).
 
         Raises:
             UsageError: The class is none of this factory's, or rows of a contract are missing.
-            InputError: Rows break their contract.
+            InputError: Rows break their contract, or nothing is published.
         """
+        if rows is None:
+            return self._published(features, Path(folder), since, until, as_of)
         now_ns, derived = SystemClock().now_ns(), self.registered.derivations.get(features.__name__)
         if derived is not None:
             return try_derivation(derived, rows, owner=self.registered.owner, now_ns=now_ns)
-        known = self.registered.feature_sets.get(features.__name__)
+        return try_features(self._features(features), rows, owner=self.registered.owner, now_ns=now_ns)
+
+    def _published(self, features: type, folder: Path, since: str, until: str, as_of: str) -> pl.DataFrame:
+        from andon.wiring.ask import ask  # noqa: PLC0415  # whoever only declares a factory needs none of this
+        from andon.wiring.calls.feature_rows import feature_rows  # noqa: PLC0415
+
+        given = declared_features(self.registered, self._features(features))
+        return pl.read_parquet(ask(feature_rows, folder, given.name, given, since, until, as_of, b""))
+
+    def _features(self, cls: type) -> Features:
+        known = self.registered.feature_sets.get(cls.__name__)
         if known is None:
-            raise _unknown("features", features.__name__, self.registered.feature_sets, caller())
-        return try_features(known, rows, owner=self.registered.owner, now_ns=now_ns)
+            raise _unknown("features", cls.__name__, self.registered.feature_sets, caller())
+        return known
 
     def model(
         self,

@@ -1,5 +1,6 @@
 """`andon feature`: what a factory's features are made of, and whether serving computes the same as training."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -7,7 +8,7 @@ import typer
 from andon.cli.options import HERE, AsJson, Folder, Target
 from andon.cli.output import EXIT_FAILED, Output, reported
 
-app = typer.Typer(help="Features: list, show, diff, used-by, explain, audit, rebuild.", no_args_is_help=True)
+app = typer.Typer(help="Features: list, show, diff, used-by, rows, explain, audit, rebuild.", no_args_is_help=True)
 
 
 @app.command("list")
@@ -128,6 +129,31 @@ def audit(
         output.result(to_json(found))
         if not found.is_clean:
             raise SystemExit(EXIT_FAILED)
+
+
+@app.command("rows")
+def rows(
+    name: Annotated[str, typer.Argument(help="Features of the factory's code, such as Delay.")],
+    out: Annotated[Path, typer.Option("--out", help="The Parquet file to write; it must not be there yet.")],
+    since: Annotated[str, typer.Option(help="Rows that ask at this moment or later.")] = "",
+    until: Annotated[str, typer.Option(help="And before this one.")] = "",
+    as_of: Annotated[str, typer.Option(help="See data only up to this moment; by default now.")] = "",
+    questions: Annotated[Path | None, typer.Option(help="A Parquet file of rows that ask instead.")] = None,
+    folder: Folder = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Write features and labels of published data, or of questions of your own, into a Parquet file."""
+    output = Output(as_json)
+    with reported(output):
+        from andon.wiring.ask import ask
+        from andon.wiring.calls.evidence.written import write_new
+        from andon.wiring.calls.feature_rows import feature_rows, questions_in
+
+        asked = b"" if questions is None else questions_in(questions)
+        data = ask(feature_rows, folder, name, None, since, until, as_of, asked)
+        path = write_new(out, data)
+        output.say(f"{path}: {len(data)} bytes")
+        output.result({"file": str(path), "bytes": len(data)})
 
 
 @app.command("rebuild")

@@ -19,6 +19,7 @@ from andon.wiring.calls.datasets import datasets_of, quarantine_of
 from andon.wiring.calls.delegating import delegations_of, propose_delegation
 from andon.wiring.calls.evidence.exporting import evidence_of
 from andon.wiring.calls.explaining import explain_features
+from andon.wiring.calls.feature_rows import feature_rows
 from andon.wiring.calls.feature_use import uses_of
 from andon.wiring.calls.feature_versions import diff_features
 from andon.wiring.calls.handing_in import hand_in
@@ -51,6 +52,7 @@ PUBLIC: Final[Mapping[str, Callable[..., object]]] = {
             evidence_of,
             examine,
             explain_features,
+            feature_rows,
             hand_in_root,
             lineage_of,
             logs_of,
