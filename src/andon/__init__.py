@@ -4,11 +4,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from andon.api.choosing import coalesce, max_horizontal, min_horizontal, where
-    from andon.api.columns import boolean, category, event_time, fixed, integer, known_at, number, rule, time
+    from andon.api.columns import boolean, category, event_time, fixed, integer, known_at, number, time
     from andon.api.contract import Contract
     from andon.api.criteria import SignOff, accuracy, auc, brier, checks, log_loss, mae, rmse
     from andon.api.factory import Factory, by_time
     from andon.api.models import Holdout, Params, Predictor, TrainingSet, Window, progress
+    from andon.api.rules import exists_in, rule, unique
     from andon.api.udf import udf
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "checks",
     "coalesce",
     "event_time",
+    "exists_in",
     "fixed",
     "integer",
     "known_at",
@@ -42,6 +44,7 @@ __all__ = [
     "rule",
     "time",
     "udf",
+    "unique",
     "where",
 ]
 
@@ -50,9 +53,9 @@ def __getattr__(name: str) -> object:
     """A name of the factory's vocabulary, loaded when it is asked for: importing andon alone loads nothing foreign."""
     if name not in __all__:
         raise AttributeError(f"module 'andon' has no attribute {name!r}")
-    from andon.api import choosing, columns, contract, criteria, factory, models, udf  # noqa: PLC0415  # only when asked for
+    from andon.api import choosing, columns, contract, criteria, factory, models, rules, udf  # noqa: PLC0415  # only when asked for
 
-    for module in (choosing, columns, contract, criteria, factory, models, udf):
+    for module in (choosing, columns, contract, criteria, factory, models, rules, udf):
         if name in vars(module):
             value: object = vars(module)[name]
             globals()[name] = value

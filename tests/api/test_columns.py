@@ -3,8 +3,9 @@
 import pytest
 
 from andon.api.choosing import where
-from andon.api.columns import boolean, category, event_time, fixed, integer, known_at, number, rule, time
+from andon.api.columns import boolean, category, event_time, fixed, integer, known_at, number, time
 from andon.api.contract import Contract, contract_value
+from andon.api.rules import rule
 from andon.contracts.dataset import contract_from_json
 from andon.expressions import tree
 from andon.expressions.frame import compile_frame
@@ -23,7 +24,7 @@ class Schedule(Contract):
     arrives = time(tz=NEW_YORK)
     distance = integer(gt=0, le=9000, unit="mi")
     fee = fixed(scale=2, ge=0.5)
-    later = rule(arrives > departs, severity="block", tolerance=0.01)
+    later = rule(arrives > departs, severity="warn", tolerance=0.01)
 
 
 class Weather(Contract):
@@ -76,7 +77,7 @@ def test_a_contract_becomes_data_that_reads_back():
     assert rules["distance.range"].text == "distance > 0 and distance <= 9000"
     assert rules["origin.set"].columns == ("origin",)
     assert rules["later"].text == "arrives > departs"
-    assert (rules["later"].severity, rules["later"].tolerance) == ("block", 0.01)
+    assert (rules["later"].severity, rules["later"].tolerance) == ("warn", 0.01)
     assert {each.id for each in value.rules if each.id.endswith(".present")} == {
         f"{c.name}.present" for c in value.columns
     }

@@ -5,8 +5,9 @@ from typing import assert_type
 
 from andon.api.categories import Category
 from andon.api.choosing import where
-from andon.api.columns import boolean, category, event_time, fixed, integer, known_at, number, rule, time
+from andon.api.columns import boolean, category, event_time, fixed, integer, known_at, number, time
 from andon.api.contract import Contract
+from andon.api.rules import rule
 from andon.api.typed import Bool, Float, Int
 
 NEW_YORK = "America/New_York"

@@ -2,6 +2,11 @@
 
 `pii=True` marks a column whose values are about a person who can be told by them, `protected=True` one by which people
 are protected from being treated. Features that are computed from such columns carry their marks.
+
+`severity=` and `tolerance=` are about a column's own rules (`ge= gt= le= lt= one_of= pattern=`, and being there): a row
+that breaks one is set aside (`quarantine`), counted and kept (`warn`), or fails its batch (`block`); `tolerance` is the
+share of rows that may break one before the batch fails. A null that may not be, and a value that does not convert, are
+never kept. `max_null_share=` is a bound on the batch, whatever the severity.
 """
 
 from collections.abc import Sequence
@@ -11,11 +16,13 @@ from typing import Final
 
 from andon.api.categories import Category
 from andon.api.lift import constant
+from andon.api.rules import strictness
 from andon.api.times import Time
 from andon.api.typed import Bool, Expr, Fixed, Float, Home, Int
 from andon.contracts.dataset import Column, Role, Severity
 from andon.expressions import tree
 from andon.expressions.functions import BOOL, CATEGORY, FLOAT, INT, TIME, Type
+from andon.expressions.patterns import check_pattern
 from andon.expressions.tree import Node
 from andon.expressions.zones import zone
 from andon.kernel.clock import duration_ns
@@ -37,6 +44,9 @@ class Declared:
         bounds: Comparisons (`ge gt le lt`) and constants that its values must satisfy.
         one_of: Constants of which its values must be one; empty for no such rule.
         max_null_share: The share of rows that may be null in a batch; `None` for no such rule.
+        pattern: What a whole text must match; empty for no such rule.
+        severity: Of the rules above, but for the share of nulls.
+        tolerance: Of the same rules.
         known_after_ns: How long after this event time its row becomes known.
     """
 
@@ -45,17 +55,10 @@ class Declared:
     bounds: tuple[tuple[str, Node], ...] = ()
     one_of: tuple[Node, ...] = ()
     max_null_share: float | None = None
+    pattern: str = ""
+    severity: Severity = "quarantine"
+    tolerance: float = 1.0
     known_after_ns: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RowRule:
-    """A rule across the columns of a contract, as its body says it."""
-
-    condition: Bool
-    severity: Severity
-    tolerance: float
-    text: str
 
 
 def integer(
@@ -71,6 +74,8 @@ def integer(
     max_null_share: float | None = None,
     pii: bool = False,
     protected: bool = False,
+    severity: Severity = "quarantine",
+    tolerance: float = 1.0,
 ) -> Int:
     """A column of 64-bit whole numbers.
 
@@ -78,7 +83,9 @@ def integer(
         UsageError: A bound is not a whole number, or a key is nullable.
     """
     column = Column("", "int", _role(key), nullable, unit, segment=segment, pii=pii, protected=protected)
-    return Int(*_declare(column, INT, _bounds(INT, ge, gt, le, lt), (), max_null_share))
+    return Int(
+        *_declare(column, INT, _bounds(INT, ge, gt, le, lt), (), max_null_share, severity=severity, tolerance=tolerance)
+    )
 
 
 def number(
@@ -92,6 +99,8 @@ def number(
     max_null_share: float | None = None,
     pii: bool = False,
     protected: bool = False,
+    severity: Severity = "quarantine",
+    tolerance: float = 1.0,
 ) -> Float:
     """A column of 64-bit floating point numbers; NaN counts as null.
 
@@ -99,7 +108,11 @@ def number(
         UsageError: A bound is not a number.
     """
     column = Column("", "float", "value", nullable, unit, pii=pii, protected=protected)
-    return Float(*_declare(column, FLOAT, _bounds(FLOAT, ge, gt, le, lt), (), max_null_share))
+    return Float(
+        *_declare(
+            column, FLOAT, _bounds(FLOAT, ge, gt, le, lt), (), max_null_share, severity=severity, tolerance=tolerance
+        )
+    )
 
 
 def fixed(
@@ -114,6 +127,8 @@ def fixed(
     max_null_share: float | None = None,
     pii: bool = False,
     protected: bool = False,
+    severity: Severity = "quarantine",
+    tolerance: float = 1.0,
 ) -> Fixed:
     """A column of decimals, kept exactly as whole numbers of `scale` decimals (1 to 18).
 
@@ -124,7 +139,11 @@ def fixed(
         raise UsageError("contract.scale", "A scale is 1 to 18 decimals.", found=str(scale), fix="Use integer() for 0.")
     type_ = Type("fixed", scale)
     column = Column("", "fixed", "value", nullable, unit, scale=scale, pii=pii, protected=protected)
-    return Fixed(*_declare(column, type_, _bounds(type_, ge, gt, le, lt), (), max_null_share))
+    return Fixed(
+        *_declare(
+            column, type_, _bounds(type_, ge, gt, le, lt), (), max_null_share, severity=severity, tolerance=tolerance
+        )
+    )
 
 
 def boolean(
@@ -134,10 +153,12 @@ def boolean(
     max_null_share: float | None = None,
     pii: bool = False,
     protected: bool = False,
+    severity: Severity = "quarantine",
+    tolerance: float = 1.0,
 ) -> Bool:
     """A column of true and false."""
     column = Column("", "bool", "value", nullable, segment=segment, pii=pii, protected=protected)
-    return Bool(*_declare(column, BOOL, (), (), max_null_share))
+    return Bool(*_declare(column, BOOL, (), (), max_null_share, severity=severity, tolerance=tolerance))
 
 
 def category(
@@ -145,21 +166,43 @@ def category(
     key: bool = False,
     segment: bool = False,
     one_of: Sequence[str] = (),
+    pattern: str = "",
     nullable: bool = False,
     max_null_share: float | None = None,
     pii: bool = False,
     protected: bool = False,
+    severity: Severity = "quarantine",
+    tolerance: float = 1.0,
 ) -> Category:
     """A column of texts.
 
+    Args:
+        key: Whether it names a row, alone or with others.
+        segment: Whether measurements are also made for each of its values.
+        one_of: The texts that may be; any, if empty.
+        pattern: A regular expression of Rust's `regex` crate that the whole text must match; any text, if empty.
+        nullable: Whether null is a value.
+        max_null_share: The share of rows that may be null in a batch.
+        pii: Whether its values are about a person who can be told by them.
+        protected: Whether people are protected from being treated by it.
+        severity: What a broken rule does to its row: `quarantine`, `warn` or `block`.
+        tolerance: The share of rows that may break a rule before the batch fails, 0 to 1.
+
     Raises:
-        UsageError: `one_of` holds something else than text, or a key is nullable.
+        UsageError: `one_of` holds something else than text, a key is nullable, or severity or tolerance are not
+            possible.
+        InputError: The pattern does not compile.
     """
     if isinstance(one_of, str):
         raise UsageError("contract.one-of", "one_of= takes several texts.", found=one_of, fix='one_of=("EWR", "JFK")')
     column = Column("", "category", _role(key), nullable, segment=segment, pii=pii, protected=protected)
     allowed = tuple(constant(value, CATEGORY) for value in one_of)
-    return Category(*_declare(column, CATEGORY, (), allowed, max_null_share))
+    pattern = check_pattern(pattern) if pattern else ""
+    return Category(
+        *_declare(
+            column, CATEGORY, (), allowed, max_null_share, pattern=pattern, severity=severity, tolerance=tolerance
+        )
+    )
 
 
 def time(
@@ -169,6 +212,8 @@ def time(
     max_null_share: float | None = None,
     pii: bool = False,
     protected: bool = False,
+    severity: Severity = "quarantine",
+    tolerance: float = 1.0,
 ) -> Time:
     """A column of moments.
 
@@ -178,12 +223,15 @@ def time(
         max_null_share: The share of rows that may be null in a batch.
         pii: Whether its values are about a person who can be told by them, such as a date of birth.
         protected: Whether people are protected from being treated by it.
+        severity: What a moment that is not there does to its row: `quarantine` or `block`.
+        tolerance: The share of rows that may lack it before the batch fails, 0 to 1.
 
     Raises:
+        UsageError: Severity or tolerance are not possible.
         InputError: There is no such time zone.
     """
     column = replace(_moment("value", tz, nullable=nullable), pii=pii, protected=protected)
-    return Time(*_declare(column, TIME, (), (), max_null_share))
+    return Time(*_declare(column, TIME, (), (), max_null_share, severity=severity, tolerance=tolerance))
 
 
 def event_time(*, known_after: str | None = None, tz: str = "UTC") -> Time:
@@ -210,29 +258,6 @@ def known_at(*, tz: str = "UTC") -> Time:
     return Time(*_declare(_moment("known_at", tz), TIME, (), (), None))
 
 
-def rule(condition: Bool, *, severity: Severity = "quarantine", tolerance: float = 1.0, text: str = "") -> RowRule:
-    """A rule across the columns of a contract, written in its body; null counts as broken.
-
-    Args:
-        condition: What must be true of every row.
-        severity: `quarantine` sets broken rows aside, `block` fails the batch.
-        tolerance: The share of rows that may be quarantined before the batch fails, 0 to 1.
-        text: The rule in words; the expression itself if empty.
-
-    Raises:
-        UsageError: The condition is no expression, or severity or tolerance are not possible.
-    """
-    given: object = condition  # a caller without a type checker may give anything
-    if not isinstance(given, Bool) or severity not in ("quarantine", "block") or not 0 <= tolerance <= 1:
-        raise UsageError(
-            "contract.rule",
-            "This is not a rule.",
-            found=f"{condition!r}, severity={severity!r}, tolerance={tolerance!r}",
-            fix='Write rule(arrives > departs, severity="quarantine", tolerance=0.01).',
-        )
-    return RowRule(condition, severity, float(tolerance), text)
-
-
 def declared(value: Expr) -> Declared | None:
     """What a column was declared to be; `None` for what was computed."""
     return value.declared if isinstance(value.declared, Declared) else None
@@ -246,6 +271,9 @@ def _declare(
     max_null_share: float | None,
     *,
     known_after_ns: int | None = None,
+    pattern: str = "",
+    severity: Severity = "quarantine",
+    tolerance: float = 1.0,
 ) -> tuple[Node, Home | None, Declared]:
     """A column without a contract yet, and its declaration; its name is a number until the contract gives it one."""
     if column.role == "key" and column.nullable:
@@ -254,8 +282,15 @@ def _declare(
         found = f"nullable={column.nullable}, max_null_share={max_null_share}"
         fix = "Give a share from 0 to 1 of a nullable column."
         raise UsageError("contract.null-share", "This share of nulls is not possible.", found=found, fix=fix)
+    severity, tolerance = strictness(severity, tolerance)
+    has_rules = bool(bounds or one_of or pattern or (severity != "warn" and not column.nullable))
+    if not has_rules and (severity, tolerance) != ("quarantine", 1.0):
+        fix = "Say what its values may be, with ge= le= one_of= or pattern=, or leave it out."
+        found = f"severity={severity!r}, tolerance={tolerance!r}"
+        raise UsageError("contract.severity", "This column has no rule that this could be about.", found=found, fix=fix)
     node = tree.column("", str(next(_numbers)), type_)
-    return node, None, Declared(column, node.text("name"), bounds, one_of, max_null_share, known_after_ns)
+    how = (pattern, severity, tolerance)
+    return node, None, Declared(column, node.text("name"), bounds, one_of, max_null_share, *how, known_after_ns)
 
 
 def _bounds(type_: Type, *values: Bound) -> tuple[tuple[str, Node], ...]:

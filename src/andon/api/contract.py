@@ -3,14 +3,16 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Never
 
-from andon.api.columns import Declared, RowRule, declared
+from andon.api.columns import Declared, declared
 from andon.api.nearest import unknown
+from andon.api.rules import BodyRule, ExistsRule, RowRule, UniqueRule
 from andon.api.typed import Expr, Home
-from andon.contracts.dataset import Column, DatasetContract, Rule
+from andon.contracts.dataset import Column, DatasetContract, Rule, Severity
 from andon.expressions import tree
 from andon.expressions.show import show
 from andon.expressions.tree import Node
 from andon.kernel.errors import UsageError
+from andon.line.ingest.reasons import FUTURE
 
 
 class _ContractType(type):
@@ -28,17 +30,17 @@ class Contract(metaclass=_ContractType):
     """What a dataset is promised to be. Subclass it and declare columns, and rules across them, in the body."""
 
     columns: ClassVar[dict[str, Expr]] = {}
-    rules: ClassVar[dict[str, RowRule]] = {}
+    rules: ClassVar[dict[str, BodyRule]] = {}
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         found: dict[str, Expr] = {}
-        rules: dict[str, RowRule] = {}
+        rules: dict[str, BodyRule] = {}
         for base in reversed(cls.__mro__[:-2]):
             for name, value in vars(base).items():
                 if isinstance(value, Expr):
                     found[name] = value
-                elif isinstance(value, RowRule):
+                elif isinstance(value, BodyRule):
                     rules[name] = value
         home = Home(cls.__name__, _event_time(found))
         cls.columns = {name: _placed(value, name, home) for name, value in found.items()}
@@ -66,7 +68,7 @@ def contract_value(cls: type[Contract], owner: str) -> DatasetContract:
     contract = DatasetContract(cls.__name__, columns, (), after[0] if after else None, owner)
     unique = Rule("identity.unique", "unique", "quarantine", contract.identity, text="No two rows have one identity.")
     rules = [rule for name, each in declarations.items() for rule in _rules(cls.columns[name].node, each)]
-    rules += [_row_rule(cls, name, each) for name, each in cls.rules.items()]
+    rules += [_body_rule(cls, name, each, contract) for name, each in cls.rules.items()]
     return replace(contract, rules=(unique, *rules))
 
 
@@ -124,20 +126,32 @@ def _rules(column: Node, declaration: Declared) -> list[Rule]:
     """The rules that a column's own declaration makes."""
     name = column.text("name")
     is_null = tree.apply("is_null", column)
+    severity, tolerance = declaration.severity, declaration.tolerance
     rules = []
+
+    def add(what: str, condition: Node, text: str, severity: Severity = severity) -> None:
+        rule = Rule(f"{name}.{what}", "row", severity, (name,), tree.to_json(condition), tolerance=tolerance, text=text)
+        rules.append(rule)
+
     if not declaration.column.nullable:
-        present = tree.apply("not", is_null)
-        rules.append(_rule(f"{name}.present", (name,), present, f"{name} is there"))
+        # What may not be null cannot be kept as null, whatever else only warns.
+        strict: Severity = "quarantine" if severity == "warn" else severity
+        add("present", tree.apply("not", is_null), f"{name} is there", strict)
     if declaration.bounds:
         tests = [tree.apply(op, column, bound) for op, bound in declaration.bounds]
         both = tests[0] if len(tests) == 1 else tree.apply("and", tests[0], tests[1])
         for test in tests[2:]:
             both = tree.apply("and", both, test)
         condition = tree.apply("or", is_null, both)
-        rules.append(_rule(f"{name}.range", (name,), condition, " and ".join(show(test) for test in tests)))
+        add("range", condition, " and ".join(show(test) for test in tests))
     if declaration.one_of:
         among = tree.apply("is_in", column, *declaration.one_of)
-        rules.append(_rule(f"{name}.set", (name,), tree.apply("or", is_null, among), show(among)))
+        add("set", tree.apply("or", is_null, among), show(among))
+    if declaration.pattern:
+        text, pattern = f"{name} matches {declaration.pattern}", declaration.pattern
+        rules.append(
+            Rule(f"{name}.pattern", "pattern", severity, (name,), tolerance=tolerance, text=text, pattern=pattern)
+        )
     if declaration.max_null_share is not None:
         share = float(declaration.max_null_share)
         text = f"at most {share:.2%} of {name} is null"
@@ -145,8 +159,17 @@ def _rules(column: Node, declaration: Declared) -> list[Rule]:
     return rules
 
 
-def _rule(id_: str, columns: tuple[str, ...], condition: Node, text: str) -> Rule:
-    return Rule(id_, "row", "quarantine", columns, tree.to_json(condition), text=text)
+def _body_rule(cls: type[Contract], name: str, rule: BodyRule, contract: DatasetContract) -> Rule:
+    if name == FUTURE:
+        fix = "Give the rule another name: this is what rows from the future are set aside for."
+        raise _refuse("rule", "This name is taken.", f"{cls.__name__}.{name}", name, fix)
+    match rule:
+        case RowRule():
+            return _row_rule(cls, name, rule)
+        case UniqueRule():
+            return _unique_rule(cls, name, rule, contract)
+        case ExistsRule():
+            return _exists_rule(cls, name, rule)
 
 
 def _row_rule(cls: type[Contract], name: str, rule: RowRule) -> Rule:
@@ -154,6 +177,30 @@ def _row_rule(cls: type[Contract], name: str, rule: RowRule) -> Rule:
     columns = tuple(column for _, column in tree.columns_of(condition))
     text = rule.text or show(condition)
     return Rule(name, "row", rule.severity, columns, tree.to_json(condition), tolerance=rule.tolerance, text=text)
+
+
+def _unique_rule(cls: type[Contract], name: str, rule: UniqueRule, contract: DatasetContract) -> Rule:
+    columns = _names(cls, name, rule.columns)
+    if set(contract.identity) <= set(columns):
+        fix = "Leave the rule out, or name other columns."
+        found = f"unique({', '.join(columns)})"
+        raise _refuse("rule", "Keys and event time are unique in any case.", f"{cls.__name__}.{name}", found, fix)
+    text = rule.text or f"no two rows have one {' and '.join(columns)}"
+    return Rule(name, "unique", rule.severity, columns, tolerance=rule.tolerance, text=text)
+
+
+def _exists_rule(cls: type[Contract], name: str, rule: ExistsRule) -> Rule:
+    columns, of = _names(cls, name, rule.columns), rule.others[0].text("contract")
+    if of in {base.__name__ for base in cls.__mro__[:-2]}:
+        fix = "Refer to another contract; within one, compare columns of a row."
+        raise _refuse("rule", "A contract does not refer to itself.", f"{cls.__name__}.{name}", of, fix)
+    others = tuple(node.text("name") for node in rule.others)
+    text = rule.text or f"{', '.join(columns)} exists in {', '.join(f'{of}.{other}' for other in others)}"
+    return Rule(name, "exists", rule.severity, columns, tolerance=rule.tolerance, text=text, of=of, of_columns=others)
+
+
+def _names(cls: type[Contract], name: str, columns: tuple[Node, ...]) -> tuple[str, ...]:
+    return tuple(_in_contract(cls, name, column).text("name") for column in columns)
 
 
 def _in_contract(cls: type[Contract], name: str, condition: Node) -> Node:

@@ -10,6 +10,7 @@ from andon.api.code import code_of
 from andon.api.contract import Contract, contract_value
 from andon.api.criteria import ALWAYS, Check, Condition, SignOff, conditions_of
 from andon.api.derived import derivations, no_source
+from andon.api.references import in_order
 from andon.api.registered import Derived, Features, Gate, Ingest, Registry, Training
 from andon.contracts.dataset import DatasetContract
 from andon.contracts.declaration import Declaration, FeatureSet, Model, Release, Source
@@ -47,7 +48,7 @@ def declaration(registry: Registry, folder: Path) -> Declaration:
         owner=registry.owner,
         purpose=registry.purpose,
         contracts={name: contract.to_json() for name, contract in contracts.items()},
-        sources=tuple(_source(registry, item, folder) for item in registry.sources.values()),
+        sources=tuple(_source(registry, item, folder) for item in in_order(registry, contracts)),
         feature_sets=tuple(_feature_set(item, contracts) for item in registry.feature_sets.values()),
         models=tuple(_model(registry, item, folder) for item in registry.models.values()),
         gates=tuple(_policy(registry, gate, contracts) for gate in registry.gates.values()),

@@ -26,7 +26,7 @@ def derivations(registry: Registry, contracts: Mapping[str, DatasetContract]) ->
     plans = {name: plan_of(item, contracts) for name, item in found.items()}
     return tuple(
         Derivation(found[name].name, name, found[name].owner, plans[name].to_json(), found[name].known_after_ns)
-        for name in _in_order(found, plans)
+        for name in _in_order(found, plans, contracts)
     )
 
 
@@ -117,9 +117,12 @@ def _asked(item: Derived, contracts: Mapping[str, DatasetContract]) -> str:
     return asked
 
 
-def _in_order(found: Mapping[str, Derived], plans: Mapping[str, FeaturePlan]) -> Iterator[str]:
-    """The derived contracts, each after those that it is derived from."""
-    needs = {name: [one for one in plan.reads if one in plans] for name, plan in plans.items()}
+def _in_order(
+    found: Mapping[str, Derived], plans: Mapping[str, FeaturePlan], contracts: Mapping[str, DatasetContract]
+) -> Iterator[str]:
+    """The derived contracts, each after those that it is derived from or refers to."""
+    reads = {name: (*plan.reads, *contracts[name].references) for name, plan in plans.items()}
+    needs = {name: [one for one in reads[name] if one in plans] for name in plans}
     try:
         yield from TopologicalSorter(needs).static_order()
     except CycleError as error:

@@ -14,10 +14,12 @@ from andon.expressions.plan import FeaturePlan
 from andon.expressions.target_mean import Labels, check_label, target_means
 from andon.expressions.tree import contracts_of
 from andon.kernel.errors import InputError, UsageError
+from andon.line.ingest.cast import cast_landed
 from andon.line.ingest.derive import derive
 from andon.line.ingest.judge import Judged, judge_rows
 
 Rows = Mapping[type[Contract], pl.DataFrame | pl.LazyFrame]
+Given = Mapping[str, tuple[DatasetContract, pl.DataFrame | pl.LazyFrame]]
 _ALWAYS_NS = -(2**63)
 _MOMENT = pl.Datetime("ns", "UTC")
 _OBJECT = "sha256:" + "0" * 64
@@ -49,7 +51,7 @@ def try_features(features: Features, rows: Rows, *, owner: str, now_ns: int) -> 
     learns = any(target_means(node) for _, node in nodes)
     _check_given(features, plan.contracts, contracts)
     _check_given(features, contracts_of(features.label.node) if learns else (), contracts)
-    tables = {name: _table(found, frame, now_ns) for name, (found, frame) in contracts.items()}
+    tables = {name: _table(found, frame, now_ns, contracts) for name, (found, frame) in contracts.items()}
     asking = tables[spine].collect()
     others = {name: table for name, table in tables.items() if name in plan.contracts}
     labels = _labels(features, plan, asking, tables, now_ns) if learns else None
@@ -91,9 +93,9 @@ def try_derivation(derived: Derived, rows: Rows, *, owner: str, now_ns: int) -> 
     needed = {derived.spine.__name__, *(name for _, value in derived.items for name in contracts_of(value.node))}
     _check_given(derived, sorted(needed), contracts)
     plan = plan_of(derived, {contract.name: contract} | {name: found for name, (found, _) in contracts.items()})
-    tables = {name: _table(*contracts[name], now_ns) for name in plan.reads}
+    tables = {name: _table(*contracts[name], now_ns, contracts) for name in plan.reads}
     made = derive(plan, contract, tables, derived.known_after_ns)
-    _check_whole(judge_rows(made, contract, now_ns=now_ns), contract)
+    _check_whole(judge_rows(made, contract, now_ns=now_ns, references=_referred(contract, contracts)), contract)
     return made
 
 
@@ -109,9 +111,23 @@ def _check_given(features: Features | Derived, needed: Collection[str], given: C
             )
 
 
-def _table(contract: DatasetContract, frame: pl.DataFrame | pl.LazyFrame, now_ns: int) -> pl.LazyFrame:
+def _referred(contract: DatasetContract, given: Given) -> dict[str, pl.LazyFrame]:
+    """The rows among those given that a contract refers to."""
+    for name in contract.references:
+        if name not in given:
+            raise UsageError(
+                "trial.no-rows",
+                f"Rows of {contract.name} refer to {name}.",
+                place=contract.name,
+                found=f"rows of {', '.join(given)}",
+                fix=f"Give them, too: {{..., {name}: rows}}.",
+            )
+    return {name: cast_landed(given[name][1], given[name][0])[0] for name in contract.references}
+
+
+def _table(contract: DatasetContract, frame: pl.DataFrame | pl.LazyFrame, now_ns: int, given: Given) -> pl.LazyFrame:
     """Raw rows as a published dataset has them."""
-    judged = judge_rows(frame, contract, now_ns=now_ns)
+    judged = judge_rows(frame, contract, now_ns=now_ns, references=_referred(contract, given))
     _check_whole(judged, contract)
     good = judged.good
     if "_known_at" not in good.columns:

@@ -10,9 +10,9 @@ from andon.kernel.errors import InputError
 
 Kind = Literal["int", "fixed", "float", "bool", "category", "time"]
 Role = Literal["value", "key", "event_time", "known_at"]
-Severity = Literal["block", "quarantine"]
+Severity = Literal["block", "quarantine", "warn"]
 Mark = Literal["pii", "protected"]
-Scope = Literal["row", "unique", "null_share"]
+Scope = Literal["row", "pattern", "unique", "exists", "null_share"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +51,14 @@ class Rule:
 
     Attributes:
         id: Name in counts and reasons, such as `late_min.range` or `arrives_after_departs`.
-        scope: `row`: `expression` must be true (null counts as broken); `unique`: no two rows share `columns`;
-            `null_share`: at most `share` of the rows are null in `columns[0]`.
-        severity: `quarantine` sets broken rows aside; `block` fails the batch.
-        tolerance: Share of rows that may be quarantined by this rule before the batch fails, 0 to 1.
+        scope: `row`: `expression` must be true (null counts as broken); `pattern`: the whole text in `columns[0]`
+            matches `pattern`; `unique`: no two rows share `columns`; `exists`: a published row of the contract `of` has
+            the same values in `of_columns`; `null_share`: at most `share` of the rows are null in `columns[0]`. For a
+            pattern, `unique` and `exists` null is no value that could break them.
+        severity: `quarantine` sets broken rows aside; `warn` counts them and keeps them; `block` fails the batch.
+        tolerance: Share of rows that may break this rule before the batch fails, 0 to 1.
+        pattern: A regular expression of Rust's `regex` crate, which is what Polars takes.
+        of: The contract that `of_columns` are of.
     """
 
     id: str
@@ -65,6 +69,9 @@ class Rule:
     share: float = 0.0
     tolerance: float = 1.0
     text: str = ""
+    pattern: str = ""
+    of: str = ""
+    of_columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +125,11 @@ class DatasetContract:
         return self.of_role("key") + self.of_role("event_time")
 
     @property
+    def references(self) -> tuple[str, ...]:
+        """The contracts whose published rows are needed to judge rows of this one, each once, in order."""
+        return tuple(dict.fromkeys(rule.of for rule in self.rules if rule.scope == "exists"))
+
+    @property
     def declares_known_at(self) -> bool:
         """Whether history can be loaded: the contract itself says when a row could be known."""
         return self.known_after_ns is not None or bool(self.of_role("known_at"))
@@ -125,7 +137,8 @@ class DatasetContract:
     def to_json(self) -> dict[str, Json]:
         """The contract as JSON; `contract_from_json` reads it back.
 
-        A mark stands there only where it is set, so that a contract without any is the same as before there were marks.
+        A mark stands there only where it is set, so that a contract without any is the same as before there were marks;
+        so does what only some rules have.
         """
         return {
             "name": self.name,
@@ -154,6 +167,8 @@ class DatasetContract:
                     "share": float(r.share).hex(),
                     "tolerance": float(r.tolerance).hex(),
                     "text": r.text,
+                    **({"pattern": r.pattern} if r.pattern else {}),
+                    **({"of": r.of, "of_columns": list(r.of_columns)} if r.of else {}),
                 }
                 for r in self.rules
             ],
@@ -200,8 +215,9 @@ def _rule(item: dict[str, Json]) -> Rule:
     if item["scope"] not in get_args(Scope) or item["severity"] not in get_args(Severity):
         raise ValueError(item["id"])
     columns = tuple(str(name) for name in _items(item.pop("columns")))
+    of_columns = tuple(str(name) for name in _items(item.pop("of_columns", [])))
     shares = {name: float.fromhex(str(item.pop(name))) for name in ("share", "tolerance")}
-    return Rule(columns=columns, **shares, **item)  # type: ignore[arg-type]  # members were checked one by one
+    return Rule(columns=columns, of_columns=of_columns, **shares, **item)  # type: ignore[arg-type]  # members were checked one by one
 
 
 def _items(value: Json) -> list[Json]:

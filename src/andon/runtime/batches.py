@@ -17,7 +17,7 @@ from andon.line.ingest.stage import Ingested
 from andon.runtime.line import Line
 from andon.runtime.measured import read_measurements
 from andon.runtime.run import Run
-from andon.runtime.tables import LATEST, PUBLISHED
+from andon.runtime.tables import LATEST, PUBLISHED, REFERENCE
 from andon.runtime.work import Made, store_bytes
 from andon.store.manifest import Input, Manifest, Object
 
@@ -75,6 +75,11 @@ def batch_of(
         facts={"contract": contract.name, "rows": checked.counts.quarantined},
     )
     return Made(output, (quarantine,))
+
+
+def references_of(references: Mapping[str, Digest]) -> tuple[Input, ...]:
+    """The dataset versions that rows of a batch refer to, as its inputs."""
+    return tuple(Input(f"{REFERENCE}{name}", digest) for name, digest in references.items())
 
 
 def version_of(

@@ -15,11 +15,19 @@ from andon.kernel.errors import InputError
 from andon.line.ingest.derive import derive
 from andon.line.ingest.stage import ingest
 from andon.measures.logical import parquet_bytes
-from andon.runtime.batches import LANDED, batch_of, request_of, version_of
+from andon.runtime.batches import LANDED, batch_of, references_of, request_of, version_of
 from andon.runtime.line import Line
 from andon.runtime.run import Run
 from andon.runtime.steps import Tell, arrived, ended
-from andon.runtime.tables import DATASET, REPLACES, UNTIL, check_passes, open_tables, published
+from andon.runtime.tables import (
+    DATASET,
+    REPLACES,
+    UNTIL,
+    check_passes,
+    contracts_of_derivation,
+    open_tables,
+    published,
+)
 from andon.runtime.work import Made, once, stage_key
 from andon.store.manifest import Input, Object
 
@@ -32,6 +40,7 @@ class _Work:
 
     Attributes:
         datasets: The pinned versions that it reads, by contract.
+        references: The pinned versions that its rows refer to, by contract; some may be read, too.
         until_ns: How far the newest of them goes.
         made_of: Identity of everything that decides its rows.
     """
@@ -39,6 +48,7 @@ class _Work:
     derivation: Derivation
     contract: DatasetContract
     datasets: Mapping[str, Digest]
+    references: Mapping[str, Digest]
     until_ns: int
     made_of: Digest
 
@@ -58,7 +68,7 @@ def step_derive(line: Line, run: Run, tell: Tell) -> Run:
     ):
         tell(f"{run.subject}: nothing new before {iso(work.until_ns)}")
         return ended(line, run, {"result": "up to date"})
-    check_passes(line, work.datasets)
+    check_passes(line, {**work.datasets, **work.references})
     replaces = before.digest if before else None
     key = stage_key("derive", {MADE_OF: work.made_of, REPLACES: replaces})
 
@@ -85,15 +95,17 @@ def derived_request(line: Line, run: Run) -> JudgeRequest:
 def _work(line: Line, run: Run) -> _Work:
     derivation = line.derivation(run.subject)
     contract = line.contracts[derivation.contract]
-    datasets = cast("Mapping[str, Digest]", run.facts["datasets"])
+    pinned = cast("Mapping[str, Digest]", run.facts["datasets"])
+    datasets = {name: pinned[name] for name in contracts_of_derivation(derivation)}
     made_of: dict[str, Json] = {
         "plan": derivation.plan,
         "known_after_ns": str(derivation.known_after_ns),
         "contract": contract.digest(),
-        "datasets": datasets,
+        "datasets": pinned,
     }
+    references = {name: pinned[name] for name in contract.references}
     until = max(int(str(line.records.manifests.get(digest).facts[UNTIL])) for digest in datasets.values())
-    return _Work(derivation, contract, datasets, until, of_value(made_of))
+    return _Work(derivation, contract, datasets, references, until, of_value(made_of))
 
 
 def _make(line: Line, work: _Work, replaces: Digest | None, key: Digest) -> Made:
@@ -116,8 +128,11 @@ def _make(line: Line, work: _Work, replaces: Digest | None, key: Digest) -> Made
             line,
             work.contract,
             landed,
-            ingest(path, work.contract, None, work.until_ns, folder),
-            inputs=tuple(Input(f"{DATASET}{name}", digest) for name, digest in work.datasets.items()),
+            ingest(path, work.contract, None, work.until_ns, folder, open_tables(line, work.references)),
+            inputs=(
+                *(Input(f"{DATASET}{name}", digest) for name, digest in work.datasets.items()),
+                *references_of(work.references),
+            ),
             key=key,
             facts={UNTIL: str(work.until_ns), MADE_OF: work.made_of, REPLACES: replaces},
         )

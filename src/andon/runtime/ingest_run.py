@@ -12,13 +12,13 @@ from andon.kernel.digest import Digest
 from andon.kernel.errors import InputError
 from andon.line.ingest.stage import ingest
 from andon.line.ingest.window import check_known_at, is_empty, next_window
-from andon.runtime.batches import LANDED, batch_of, request_of, version_of
+from andon.runtime.batches import LANDED, batch_of, references_of, request_of, version_of
 from andon.runtime.children import Job
 from andon.runtime.derive_run import derived_request, step_derive
 from andon.runtime.line import Line
 from andon.runtime.run import Run
 from andon.runtime.steps import Tell, arrived, ended, judged, telling
-from andon.runtime.tables import UNTIL, looked_into, open_version, published
+from andon.runtime.tables import UNTIL, check_passes, looked_into, open_tables, open_version, published
 from andon.runtime.work import Made, once, stage_key
 from andon.store.manifest import Input, Manifest, Object
 
@@ -27,19 +27,24 @@ READ_LIMIT_NS: Final = 3_600_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """What an ingest run works on."""
+    """What an ingest run works on.
+
+    Attributes:
+        references: The pinned versions of the datasets that its rows refer to, by contract.
+    """
 
     contract: DatasetContract
     version: Manifest | None
     since_ns: int | None
     until_ns: int
+    references: Mapping[str, Digest]
 
 
 def step_ingest(line: Line, run: Run, tell: Tell) -> Run:
     """Land what a source has for the next window, or what is derived from other datasets, and check it row by row.
 
     Raises:
-        RefusedError: A dataset to derive from has no Pass.
+        RefusedError: A dataset to derive from, or to refer to, has no Pass.
         InputError: The source fails, gives nothing at first, or gives other columns than its contract declares; or rows
             cannot be derived.
     """
@@ -49,6 +54,7 @@ def step_ingest(line: Line, run: Run, tell: Tell) -> Run:
     if is_empty((batch.since_ns, batch.until_ns)):
         tell(f"{run.subject}: nothing new before {iso(batch.until_ns)}")
         return ended(line, run, {"result": "up to date"})
+    check_passes(line, batch.references)
     landed = _read_source(line, run, batch, tell)
     key = stage_key(
         "ingest",
@@ -57,6 +63,7 @@ def step_ingest(line: Line, run: Run, tell: Tell) -> Run:
             "contract": batch.contract.digest(),
             "onto": batch.version.digest if batch.version else None,
             "until_ns": str(batch.until_ns),
+            **({"references": dict(batch.references)} if batch.references else {}),
         },
     )
     output, was_there = once(line, run, "ingest", key, lambda: _check_rows(line, batch, landed, key))
@@ -94,7 +101,8 @@ def _next_batch(line: Line, run: Run) -> _Batch:
     contract = line.contracts[line.source(run.subject).contract]
     version = published(line, contract.name)
     committed = None if version is None else int(str(version.facts[UNTIL]))
-    return _Batch(contract, version, *next_window(committed, run.as_of_ns))
+    pinned = cast("Mapping[str, Digest]", run.facts.get("datasets", {}))
+    return _Batch(contract, version, *next_window(committed, run.as_of_ns), pinned)
 
 
 def _read_source(line: Line, run: Run, batch: _Batch, tell: Tell) -> Object:
@@ -126,7 +134,8 @@ def _check_rows(line: Line, batch: _Batch, landed: Object, key: Digest) -> Made:
     path = line.records.blobs.local(landed.sha256)
     rows = None if batch.version is None else open_version(line, batch.version, batch.contract.name)
     with line.scratch() as folder:
-        checked = ingest(path, batch.contract, rows, batch.until_ns, folder)
+        references = open_tables(line, batch.references)
+        checked = ingest(path, batch.contract, rows, batch.until_ns, folder, references)
         if batch.version is None and checked.counts.rows_in == 0:
             raise InputError(
                 "ingest.empty-source",
@@ -135,12 +144,13 @@ def _check_rows(line: Line, batch: _Batch, landed: Object, key: Digest) -> Made:
                 found=f"0 rows before {iso(batch.until_ns)}",
                 fix="Check where the source function reads from, and --as-of.",
             )
+        onto = (Input("onto", batch.version.digest),) if batch.version else ()
         return batch_of(
             line,
             batch.contract,
             landed,
             checked,
-            inputs=(Input("onto", batch.version.digest),) if batch.version else (),
+            inputs=(*onto, *references_of(batch.references)),
             key=key,
             facts={UNTIL: str(batch.until_ns)},
         )

@@ -5,10 +5,12 @@ from typing import cast
 
 import polars as pl
 
-from andon.contracts.declaration import Declaration, Derivation, Model
+from andon.contracts.dataset import contract_from_json
+from andon.contracts.declaration import Declaration, Derivation, Model, Source
 from andon.expressions.plan import plan_from_json
 from andon.expressions.tree import contracts_of
 from andon.expressions.tree import from_json as tree_from_json
+from andon.kernel.canonical import Json
 from andon.kernel.digest import Digest
 from andon.line.ingest.stage import read_dataset
 from andon.runtime.line import Line
@@ -19,6 +21,7 @@ PUBLISHED = "published_ns"
 LATEST = "latest_ns"
 REPLACES = "replaces"
 DATASET = "dataset:"
+REFERENCE = "reference:"
 
 
 def published(line: Line, contract: str) -> Manifest | None:
@@ -106,6 +109,16 @@ def looked_into(declaration: Declaration) -> frozenset[str]:
 def contracts_of_derivation(derivation: Derivation) -> tuple[str, ...]:
     """The contracts that a derivation reads, its spine first."""
     return plan_from_json(derivation.plan).reads
+
+
+def contracts_read_by(declaration: Declaration, origin: Source | Derivation) -> tuple[str, ...]:
+    """The contracts whose published rows are needed to bring in others: what is derived from, and what is referred to.
+
+    Each stands there once, those that a derivation reads first.
+    """
+    read = contracts_of_derivation(origin) if isinstance(origin, Derivation) else ()
+    contract = contract_from_json(cast("Mapping[str, Json]", declaration.contracts[origin.contract]))
+    return tuple(dict.fromkeys((*read, *contract.references)))
 
 
 def contracts_of_model(declaration: Declaration, model: Model) -> tuple[str, ...]:

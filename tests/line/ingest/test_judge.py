@@ -315,3 +315,58 @@ def test_a_lost_row_is_an_integrity_error():
     assert caught.value.code == "ingest.rows-lost"
     with pytest.raises(IntegrityError):
         check_complete(Judged(frame[:1], frame.clear(), Counts(3, 2, 0, 1, {}, {})))
+
+
+CODE = DatasetContract(
+    "Ride",
+    (Column("ride", "int", "key"), Column("tail", "category", nullable=True), Column("seat", "int", nullable=True)),
+    (
+        Rule("tail.pattern", "pattern", "quarantine", ("tail",), pattern="[a-c]+|z"),
+        Rule("tail.short", "pattern", "warn", ("tail",), pattern="."),
+        Rule("known_tail", "exists", "quarantine", ("tail", "seat"), of="Plane", of_columns=("name", "place")),
+        Rule("seat.unique", "unique", "warn", ("seat",)),
+    ),
+)
+tails = st.one_of(st.none(), st.text("abcz\n", max_size=3))
+seats = st.one_of(st.none(), st.integers(0, 2))
+
+
+@given(st.lists(st.tuples(tails, seats), max_size=9), st.lists(st.tuples(tails, seats), max_size=9))
+@settings(max_examples=150, deadline=None)
+def test_patterns_references_and_warnings_are_those_of_plain_python(rows, planes):
+    """A foreign key is as SQL has it: null refers to nothing; a published row may stand there any number of times."""
+    frame = pl.DataFrame(
+        {"ride": range(len(rows)), "tail": [t for t, _ in rows], "seat": [s for _, s in rows]},
+        schema={"ride": pl.Int64, "tail": pl.String, "seat": pl.Int64},
+    )
+    plane = pl.DataFrame(
+        {"name": [t for t, _ in planes], "place": [s for _, s in planes]},
+        schema={"name": pl.String, "place": pl.Int64},
+    )
+    judged = judge_rows(frame, CODE, now_ns=NOW, references={"Plane": plane.lazy()})
+    times = Counter(seat for _, seat in rows)
+    reasons, warned = {}, 0
+    for number, (tail, seat) in enumerate(rows):
+        matching = tail is None or tail == "z" or (tail != "" and set(tail) <= set("abc"))
+        known = None in (tail, seat) or (tail, seat) in planes
+        found = [
+            *([] if matching else ["tail.pattern"]),
+            *([] if known else ["known_tail"]),
+        ]
+        unlucky = (tail is not None and (len(tail) != 1 or tail == "\n")) or (seat is not None and times[seat] > 1)
+        if found:
+            reasons[number] = found
+        else:
+            warned += unlucky
+    assert {row["_row"]: row["_reasons"] for row in judged.quarantined.to_dicts()} == reasons
+    assert judged.good["_row"].to_list() == [number for number in range(len(rows)) if number not in reasons]
+    assert judged.counts.warned == warned
+    assert judged.counts.broken["seat.unique"] == sum(n for seat, n in times.items() if seat is not None and n > 1)
+    assert judged.counts.to_json().get("warned", 0) == warned
+
+
+def test_rows_that_refer_to_what_is_not_there_are_not_judged():
+    with pytest.raises(InputError) as caught:
+        judge_rows(pl.DataFrame({"ride": [1], "tail": ["a"], "seat": [1]}), CODE, now_ns=NOW)
+    assert caught.value.code == "ingest.no-reference"
+    assert "Plane" in caught.value.fix

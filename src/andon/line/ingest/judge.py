@@ -1,7 +1,9 @@
 """Every landed row judged in one pass: good, quarantined with all its reasons, or duplicate."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
 
 import polars as pl
 
@@ -10,7 +12,9 @@ from andon.kernel.canonical import Json
 from andon.kernel.errors import IntegrityError
 from andon.line.ingest.cast import cast_landed
 from andon.line.ingest.identity import Rows, breaks_unique, compare
-from andon.line.ingest.reasons import CONFLICT, PUBLISHED, own_reasons
+from andon.line.ingest.reasons import CONFLICT, PUBLISHED, own_reasons, with_found
+
+NOTHING: Final[Mapping[str, pl.LazyFrame]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +25,7 @@ class Counts:
         broken: Rows per reason or rule, for every one there could have been.
         nulls: Nulls per column among all landed rows; values that did not convert are not nulls.
         unlike: Columns with values of which not one converts: the source brings another type than declared.
+        warned: Good rows that break a rule which only warns.
     """
 
     rows_in: int
@@ -30,6 +35,7 @@ class Counts:
     broken: Mapping[str, int]
     nulls: Mapping[str, int]
     unlike: tuple[str, ...] = ()
+    warned: int = 0
 
     def to_json(self) -> dict[str, Json]:
         """The counts as JSON, for a manifest's facts."""
@@ -39,6 +45,7 @@ class Counts:
             "quarantined": self.quarantined,
             "duplicate": self.duplicate,
             "broken": {reason: count for reason, count in self.broken.items() if count},
+            **({"warned": self.warned} if self.warned else {}),
         }
 
 
@@ -63,28 +70,33 @@ def judge_rows(
     published: pl.LazyFrame | None = None,
     *,
     now_ns: int,
+    references: Mapping[str, pl.LazyFrame] = NOTHING,
 ) -> Judged:
     """Judge every landed row.
 
-    A row with a reason of its own is quarantined, and so are all rows that share an identity with a row that says
-    something else, in the batch or among the published ones. Of equal rows the first is good; the others, and those
-    that are published already, are duplicates.
+    A row with a reason of its own, other than a rule that only warns, is quarantined, and so are all rows that share an
+    identity with a row that says something else, in the batch or among the published ones. Of equal rows the first is
+    good; the others, and those that are published already, are duplicates.
 
     Args:
         landed: Raw rows.
         contract: What they must be.
         published: The dataset so far, with at least the contract's columns.
         now_ns: What counts as now.
+        references: The published rows of the contracts that this one refers to, by name.
 
     Raises:
-        InputError: The columns are not those of the contract, or a rule is malformed.
+        InputError: The columns are not those of the contract, a rule is malformed, or rows of a contract that is
+            referred to are not given.
         IntegrityError: A row is not accounted for.
     """
     raw = landed.lazy().collect()
     typed, type_reasons = cast_landed(raw, contract)
     own = own_reasons(contract, type_reasons, now_ns)
     names = [column.name for column in contract.columns]
-    passed = typed.select(*names, "_row", *[expression.alias(f"?{reason}") for reason, expression in own.items()])
+    passed = with_found(typed, contract, references).select(
+        *names, "_row", *[expression.alias(f"?{reason}") for reason, expression in own.items()]
+    )
     frame = passed.with_columns(_is_shared(contract)).collect()
     flags = {reason: frame[f"?{reason}"] for reason in own}
     rows = _rows(frame.select(*names, "_row"), raw, contract, {reason: flags[reason] for reason in type_reasons})
@@ -92,12 +104,14 @@ def judge_rows(
     if sameness:
         flags |= {CONFLICT: sameness.conflict, PUBLISHED: sameness.published}
     flags |= _unique_flags(rows, flags, published)
-    is_broken = _any(flags, frame.height)
+    warnings = {rule.id for rule in contract.rules if rule.severity == "warn"}
+    reasons = {reason: flag for reason, flag in flags.items() if reason not in warnings}
+    is_broken = _any(reasons, frame.height)
     is_repeat = sameness.repeat & ~is_broken if sameness else is_broken & ~is_broken
     judged = Judged(
         good=_good(rows.frame.select(*names, "_row"), contract, ~(is_broken | is_repeat)),
-        quarantined=_quarantined(raw, flags, is_broken),
-        counts=_counts(rows, flags, (is_broken, is_repeat)),
+        quarantined=_quarantined(raw, reasons, is_broken),
+        counts=_counts(rows, flags, (is_broken, is_repeat), warnings),
     )
     return check_complete(judged)
 
@@ -184,12 +198,15 @@ def _quarantined(raw: pl.DataFrame, flags: Mapping[str, pl.Series], is_broken: p
     return rows.with_columns(marks.select(_reasons=reasons).to_series(), numbers.alias("_row"))
 
 
-def _counts(rows: Rows, flags: Mapping[str, pl.Series], verdicts: tuple[pl.Series, pl.Series]) -> Counts:
+def _counts(
+    rows: Rows, flags: Mapping[str, pl.Series], verdicts: tuple[pl.Series, pl.Series], warnings: Collection[str]
+) -> Counts:
     height = rows.frame.height
     broken = {reason: int(flag.sum()) for reason, flag in flags.items()} | _identity_rules(rows.contract, flags)
     quarantined, duplicate = (int(verdict.sum()) for verdict in verdicts)
     names = [column.name for column in rows.contract.columns]
     nulls = {name: rows.frame[name].null_count() - broken.get(f"{name}.type", 0) for name in names}
+    warned = {reason: flags[reason] for reason in flags if reason in warnings}
     unlike = [name for name in names if 0 < broken.get(f"{name}.type", 0) == height - nulls[name]]
     return Counts(
         rows_in=height,
@@ -199,4 +216,5 @@ def _counts(rows: Rows, flags: Mapping[str, pl.Series], verdicts: tuple[pl.Serie
         broken=broken,
         nulls=nulls,
         unlike=tuple(unlike),
+        warned=int((_any(warned, height) & ~verdicts[0] & ~verdicts[1]).sum()) if warned else 0,
     )

@@ -13,12 +13,15 @@ def measure_batch(counts: Counts, contract: DatasetContract) -> tuple[Measuremen
     `rows.in`, `rows.good`, `rows.quarantined`, `rows.duplicate`, `rows.quarantined.share`; for every reason, rules
     included, `rule.<id>.broken` and `rule.<id>.share`; `null_share.<column>`; `schema.matches` (1.0, or 0.0 when a
     column has values and not one of them converts); `blocked`, the number of such columns, of broken `block` rules, of
-    null shares above what their rule allows and of rules broken by more rows than they tolerate. `n` is the number of
-    landed rows; of no rows every share is 0.
+    null shares above what their rule allows and of rules broken by more rows than they tolerate; where some rules only
+    warn, `rows.warned`, the number of good rows that break one. `n` is the number of landed rows; of no rows every
+    share is 0.
     """
     n = counts.rows_in
     rows = {"in": n, "good": counts.good, "quarantined": counts.quarantined, "duplicate": counts.duplicate}
     found = [measurement(f"rows.{name}", count, n=n) for name, count in rows.items()]
+    if any(rule.severity == "warn" for rule in contract.rules):
+        found.append(measurement("rows.warned", counts.warned, n=n))
     found.append(measurement("rows.quarantined.share", _share(counts.quarantined, n), n=n))
     for reason, broken in (dict(counts.broken) | _broken_by_rule(counts, contract)).items():
         found.append(measurement(f"rule.{reason}.broken", broken, n=n))

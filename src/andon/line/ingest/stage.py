@@ -1,6 +1,6 @@
 """Runs the ingest stage on one landed file, and reads published objects back as one dataset."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from andon.kernel.digest import Digest
 from andon.kernel.errors import InputError
 from andon.line.ingest.cast import physical_schema
 from andon.line.ingest.convert import PHYSICAL
-from andon.line.ingest.judge import Counts, judge_rows
+from andon.line.ingest.judge import NOTHING, Counts, judge_rows
 from andon.line.ingest.measure import measure_batch
 from andon.measures.logical import logical_digest, parquet_bytes
 
@@ -40,7 +40,12 @@ class Ingested:
 
 
 def ingest(
-    landed: Path, contract: DatasetContract, published: pl.LazyFrame | None, now_ns: int, workdir: Path
+    landed: Path,
+    contract: DatasetContract,
+    published: pl.LazyFrame | None,
+    now_ns: int,
+    workdir: Path,
+    references: Mapping[str, pl.LazyFrame] = NOTHING,
 ) -> Ingested:
     """Judge a landed Parquet file, and write its good and its quarantined rows into `workdir`.
 
@@ -50,12 +55,13 @@ def ingest(
         published: The dataset so far, as `read_dataset` gives it; `None` before the first batch.
         now_ns: What counts as now: the run's `as_of`.
         workdir: An existing folder.
+        references: The published rows of the contracts that it refers to, by name, as `read_dataset` gives them.
 
     Raises:
         InputError: The file cannot be read, or its columns are not those of the contract.
         IntegrityError: A row is not accounted for.
     """
-    judged = judge_rows(_read(landed), contract, published, now_ns=now_ns)
+    judged = judge_rows(_read(landed), contract, published, now_ns=now_ns, references=references)
     order = [*contract.of_role("event_time"), *contract.of_role("key")]
     good = judged.good.sort(order, maintain_order=True) if order else judged.good
     return Ingested(

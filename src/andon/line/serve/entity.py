@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from andon.contracts.dataset import Column, DatasetContract
+from andon.expressions.patterns import is_match
 from andon.expressions.row import RowFunction, Value, compile_row
 from andon.expressions.tree import from_json
 from andon.kernel.clock import parse_iso
@@ -123,6 +124,7 @@ class Questions:
         self._are_keys_enough = set(self._keys) != set(self._columns)
         self._asked = contract.event_time
         self._rules = _row_rules(contract)
+        self._patterns = [rule for rule in contract.rules if rule.scope == "pattern" and rule.severity != "warn"]
         self._rule_of = {rule.id: rule for rule in contract.rules}
 
     def read(self, entities: Sequence[Mapping[str, object]], asked_ns: int, rows: Rows | None) -> list[Question]:
@@ -172,15 +174,17 @@ class Questions:
     def _check_rules(self, values: Mapping[str, Value], asked_ns: int) -> None:
         """Refuse a row that the data gate would have set aside: no model was trained on such rows."""
         row = {**values, self._asked: asked_ns} if self._asked else values
-        for name, holds in self._rules.call(row).items():
-            if holds is not True:
-                rule = self._rule_of[name]
-                raise _refuse(
-                    "out-of-contract",
-                    f"The question breaks {name}: {rule.text or 'see the contract'}",
-                    ", ".join(f"{column}={row.get(column)!r}" for column in rule.columns)[:200],
-                    "Correct the row: the data gate sets such rows aside, so no model was trained on any.",
-                )
+        broken = [self._rule_of[name] for name, holds in self._rules.call(row).items() if holds is not True]
+        for rule in self._patterns:
+            value = values[rule.columns[0]]
+            broken += [rule] if isinstance(value, str) and not is_match(value, rule.pattern) else []
+        for rule in broken:
+            raise _refuse(
+                "out-of-contract",
+                f"The question breaks {rule.id}: {rule.text or 'see the contract'}",
+                ", ".join(f"{column}={row.get(column)!r}" for column in rule.columns)[:200],
+                "Correct the row: the data gate sets such rows aside, so no model was trained on any.",
+            )
 
     def _unknown(self, entity: Mapping[str, object]) -> InputError:
         if early := sorted(set(entity) & self._timed):
@@ -192,12 +196,15 @@ class Questions:
 
 
 def _row_rules(contract: DatasetContract) -> RowFunction:
-    """The rules that a single row can be held against, but for those that read when it became known."""
+    """The conditions that a row by itself must keep, but for those that read when it became known."""
     known = set(contract.of_role("known_at"))
     read = {
         rule.id: from_json(rule.expression)
         for rule in contract.rules
-        if rule.scope == "row" and rule.expression is not None and not known & set(rule.columns)
+        if rule.scope == "row"
+        and rule.severity != "warn"
+        and rule.expression is not None
+        and not known & set(rule.columns)
     }
     return compile_row(read, lambda _, column: column)
 

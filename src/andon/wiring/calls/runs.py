@@ -24,8 +24,8 @@ from andon.runtime.line import Line
 from andon.runtime.run import Run, RunKind
 from andon.runtime.steps import Tell
 from andon.runtime.tables import (
-    contracts_of_derivation,
     contracts_of_model,
+    contracts_read_by,
     moved_on,
     open_version,
     published,
@@ -121,11 +121,12 @@ def _bring_rows(line: Line, orders: "_Orders", subjects: Sequence[str], tell: Te
     runs: list[Run] = []
     blocked: set[str] = set()
     for origin in line.declaration.origins:
-        lacking = sorted(blocked & set(_read_by(origin)))
+        lacking = sorted(blocked & set(contracts_read_by(line.declaration, origin)))
         if subjects and origin.name not in subjects:
             continue
         if lacking:
-            tell(f"{origin.name}: not derived, because {', '.join(lacking)} did not come in")
+            what = "derived" if isinstance(origin, Derivation) else "brought in"
+            tell(f"{origin.name}: not {what}, because {', '.join(lacking)} did not come in")
         else:
             runs.append(run_to_rest(line, orders.rows(origin), tell, time.sleep))
         if lacking or runs[-1].state != "done":
@@ -187,9 +188,9 @@ class _Orders:
     as_of: str
 
     def rows(self, origin: Source | Derivation) -> Order:
-        """Bring a source up to the moment asked for, or derive a dataset from the versions of that moment."""
+        """Bring a source up to the moment asked for, or derive a dataset; what that reads is pinned."""
         as_of_ns = self._moment("ingest", origin.name)
-        pinned = self._pinned(_read_by(origin), as_of_ns, origin.name)
+        pinned = self._pinned(contracts_read_by(self.line.declaration, origin), as_of_ns, origin.name)
         return self._order("ingest", origin.name, as_of_ns, {"datasets": pinned} if pinned else {})
 
     def model(self, model: str) -> Order:
@@ -243,11 +244,6 @@ def _check_subjects(declaration: Declaration, subjects: Sequence[str]) -> None:
                 found=", ".join(known),
                 fix="Name one of those found.",
             )
-
-
-def _read_by(origin: Source | Derivation) -> tuple[str, ...]:
-    """The contracts that a derivation reads; none for a source."""
-    return contracts_of_derivation(origin) if isinstance(origin, Derivation) else ()
 
 
 def _tell_stale(line: Line, order: Order, tell: Tell) -> None:
