@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from andon import Contract, SignOff, accuracy, auc, brier, category, checks, event_time, integer, log_loss, mae, rmse
-from andon.api.criteria import ALWAYS, Condition, conditions_of
+from andon.api.criteria import ALWAYS, Condition, conditions_of, promised
 from andon.contracts.evidence import Evidence, Measurement
 from andon.contracts.policy import Criterion, GateKind, Policy, SignOffRule
 from andon.gates.criteria import outcome, weigh
@@ -109,6 +109,9 @@ def test_a_refusal_names_the_line_it_stands_on():
     assert __file__ in caught.value.place
 
 
+VOLUMES = (("lowest", "ge", 0.8), ("highest", "le", 1.25))
+
+
 def test_every_kind_of_gate_has_its_own_checks_and_what_it_always_demands():
     assert set(ALWAYS) == set(get_args(GateKind))
     for kind, always in ALWAYS.items():
@@ -118,6 +121,21 @@ def test_every_kind_of_gate_has_its_own_checks_and_what_it_always_demands():
     assert schema == {Criterion("blocked", "le", 0.0), Criterion("schema.matches", "ge", 1.0)}
     assert [check.name for check in ALWAYS["training"]] == ["completed", "packaged"]
     assert [check.name for check in ALWAYS["model"]] == ["no_leak"]
+
+
+def test_what_a_source_promises_is_a_condition_on_what_was_published_before():
+    age = Criterion("fresh.age_s", "le", 5400.0, baseline="published")
+    low, high = (Criterion(f"volume.{name}", op, bound, baseline="published") for name, op, bound in VOLUMES)
+    assert [one.criterion for one in promised(checks.fresh, 5400 * 10**9, None)] == [age]
+    assert promised(checks.fresh, None, 0.5) == ()
+    assert [one.criterion for one in promised(checks.volume, None, 0.8)] == [low, high]
+    assert [one.criterion.bound for one in promised(checks.volume, None, None)] == [0.5, 2.0]
+    (nulls,) = checks.nulls_like_before(0.05).conditions
+    assert nulls.criterion == Criterion(
+        "null_share_change", "le", 0.05, side="lower", by="column", baseline="published"
+    )
+    with pytest.raises(UsageError):
+        checks.distribution_like_before(1.5)
 
 
 def test_a_check_and_a_condition_both_come_apart_into_conditions():

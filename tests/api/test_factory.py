@@ -199,6 +199,89 @@ RELEASE = 'factory.release(late, to="local", latency="20ms")'
 LABEL = "is_late = Arrival.late_min.lookup(match=Arrival.id == Order.id) > 15"
 
 
+PLANE_SOURCE = """
+@factory.ingest(Plain, every="1d")
+def planes(window: Window) -> pl.LazyFrame:
+    return pl.LazyFrame()
+
+
+factory.data_gate(planes, require=[checks.schema])
+"""
+PLANES = CODE + PLANE_SOURCE
+REFERRED = """
+class Later(Contract):
+    id = category(key=True)
+
+
+class Plain(Contract):
+    id = category(key=True)
+    known = category()
+
+
+class Order("""
+OLD_PLAIN = "\n\nclass Plain(Contract):\n    id = category(key=True)\n    name = category()\n"
+REFERRING = (
+    PLANES.replace(OLD_PLAIN, "")
+    .replace("event_time, integer", "event_time, exists_in, integer, known_at")
+    .replace("\nclass Order(", REFERRED)
+    .replace("    items = integer(ge=0)\n", "    items = integer(ge=0)\n    real = exists_in(shop, Plain.id)\n")
+)
+CIRCLE = REFERRING.replace(
+    "class Arrival(",
+    """class Plain(Contract):
+    id = category(key=True)
+    back = exists_in(id, Order.id)
+
+
+class Arrival(""",
+)
+DERIVED = (
+    REFERRING.replace("exists_in(shop, Plain.id)", "exists_in(shop, Leg.id)").replace(
+        "class Later(Contract):",
+        """class Leg(Contract):
+    id = category(key=True)
+    arrived = event_time()
+    known = known_at()
+
+
+class Later(Contract):""",
+    )
+    + """
+@factory.derive(Leg, spine=Arrival)
+class Legs:
+    id = Arrival.id
+    arrived = Arrival.arrived
+
+
+factory.data_gate(Legs, require=[checks.schema])
+"""
+)
+
+
+def test_sources_stand_after_what_their_rows_refer_to(tmp_path):
+    """Otherwise a first run of everything would stop in the middle."""
+    assert [source.name for source in declared(tmp_path, REFERRING).sources] == ["planes", "orders", "arrivals"]
+    assert [source.name for source in declared(tmp_path, PLANES).sources] == ["orders", "arrivals", "planes"]
+
+
+def test_a_promise_is_demanded_whether_or_not_the_gate_says_so(tmp_path):
+    code = CODE.replace('every="1h"', 'every="1h", fresh="90m", volume=0.8')
+    gates = {policy.gate: policy.criteria for policy in declared(tmp_path, code).gates}
+    assert [one.text() for one in gates["data:orders"][3:]] == [
+        "fresh.age_s <= 5400",
+        "volume.lowest >= 0.8",
+        "volume.highest <= 1.25",
+    ]
+    assert len(gates["data:arrivals"]) == 3
+    both = declared(tmp_path, code.replace("quarantined_at_most(0.1)", "volume"))
+    assert [one.bound for one in both.gates[1].criteria[2:]] == [0.5, 2.0]
+    assert [one.text() for one in both.gates[0].criteria[2:]] == [
+        "volume.lowest >= 0.8",
+        "volume.highest <= 1.25",
+        "fresh.age_s <= 5400",
+    ]
+
+
 @pytest.mark.parametrize(
     ("code", "expected", "line"),
     [
@@ -248,6 +331,18 @@ LABEL = "is_late = Arrival.late_min.lookup(match=Arrival.id == Order.id) > 15"
         (CODE.replace('every="1h"', 'every="hourly"'), "time.not-a-duration", ""),
         (CODE.replace('tune="14d"', 'tune="0s"'), "factory.split", "@factory.model"),
         (CODE.replace('    asked = event_time(known_after="0s")\n', ""), "factory.no-event-time", "@factory.features"),
+        (CODE.replace('every="10m"', 'every="10m", fresh="soon"'), "time.not-a-duration", ""),
+        (CODE.replace('every="10m"', 'every="10m", volume=0'), "factory.volume", "@factory.ingest(Arrival"),
+        (CODE.replace("quarantined_at_most(0.1)", "fresh"), "factory.no-promise", "@factory.ingest(Order"),
+        (CODE.replace("[checks.converged]", "[checks.volume]"), "factory.no-promise", "factory.training_gate"),
+        (CODE.replace("[checks.converged]", "[checks.nulls_like_before(0.1)]"), "factory.wrong-gate",
+         "factory.training_gate"),
+        (PLANES.replace('every="1d"', 'every="1d", fresh="2h"'), "factory.no-event-time", "factory.data_gate(planes"),
+        (REFERRING.replace(PLANE_SOURCE, ""), "factory.no-source", "@factory.ingest(Order"),
+        (REFERRING.replace("known = category()", "known = category()\n    back = exists_in(known, Later.id)"),
+         "factory.no-source", "@factory.ingest(Plain"),
+        (CIRCLE, "factory.reference-circle", "@factory.ingest(Order"),
+        (DERIVED, "factory.reference-derived", "@factory.ingest(Order"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_refused_at_its_line_with_a_fix(tmp_path, code, expected, line):

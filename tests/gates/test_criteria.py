@@ -150,6 +150,22 @@ def test_missing_people_leave_a_good_subject_pending() -> None:
     assert outcome([only(AUC, GOOD)], people_missing=True) == "PENDING"
 
 
+def test_only_what_andon_found_nothing_to_compare_with_is_not_applicable() -> None:
+    """Nobody else may say so, and nothing that was compared may be left out."""
+    usual = Criterion("volume.lowest", "ge", 0.6, baseline="published")
+    none = Measurement("volume.lowest", None, problem="3 weeks are known, and 4 are needed")
+    finding = only(usual, none)
+    assert (finding.holds, finding.value) == ("not applicable", None)
+    assert finding.why == "not applicable: 3 weeks are known, and 4 are needed"
+    assert outcome([finding]) == "PASSED"
+    assert outcome([only(usual)]) == "FAILED"
+    for other in (replace(none, measured_by="factory"), replace(none, baseline=SUBJECT), replace(none, n=-1)):
+        assert only(usual, other).holds == "no"
+    assert only(usual, none, none).holds == "no"
+    assert only(replace(usual, baseline=""), none).holds == "no"
+    assert only(usual, replace(none, value=0.5, baseline=SUBJECT)).holds == "no"
+
+
 def test_a_sick_target_waits_and_is_never_final() -> None:
     sick = only(Criterion("target.healthy", "ge", 1.0), Measurement("target.healthy", 0.0, n=1))
     assert sick.holds == "no"
@@ -182,27 +198,28 @@ criteria = st.builds(
     side=st.sampled_from(["point", "lower", "upper"]),
     by=st.sampled_from(["", "origin"]),
     min_n=st.integers(0, 30),
-    baseline=st.sampled_from(["", "champion"]),
+    baseline=st.sampled_from(["", "champion", "published"]),
 )
 
 
 def oracle_passes(demanded: Criterion, made: list[Measurement], champion: str) -> bool:
     """The rule of the design in other words: everything relevant is one good number."""
-    if demanded.baseline and not champion:
+    if demanded.baseline == "champion" and not champion:
         return True
     relevant = [m for m in made if m.metric == demanded.metric]
     relevant = [m for m in relevant if (m.slice.split("=")[0] == "origin" if demanded.by else m.slice == "")]
     if not relevant or len({m.slice for m in relevant}) < len(relevant):
         return False
     for m in relevant:
+        is_ours = (m.measured_by == "andon") != demanded.metric.startswith("factory:") and m.measured_by != "someone"
+        if demanded.baseline == "published" and (m.value, m.baseline) == (None, "") and is_ours:
+            continue  # there was nothing to compare with
         number = {"point": m.value, "lower": m.lower, "upper": m.upper}[demanded.side]
         if isinstance(number, bool | str) or number is None or number != number or abs(number) == math.inf:
             return False
         if (number - demanded.bound) * (1 if demanded.op == "ge" else -1) < 0 or m.n < demanded.min_n:
             return False
-        if (m.measured_by == "andon") == demanded.metric.startswith("factory:") or m.measured_by == "someone":
-            return False
-        if demanded.baseline and m.baseline != champion:
+        if not is_ours or (demanded.baseline == "champion" and m.baseline != champion):
             return False
     return True
 

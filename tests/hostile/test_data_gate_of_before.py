@@ -52,6 +52,19 @@ def test_people_of_the_pinned_data_gate_are_asked_though_the_batch_was_judged_be
     assert refusal(world.admit) == code
 
 
+def test_a_later_policy_does_not_ask_again_how_a_batch_compared_when_it_was_published(at):
+    """That cannot be measured any more: a check that is added today would take every model its data away."""
+    world, usual = at("founded"), Criterion("volume.lowest", "ge", 0.6, baseline="published")
+    judged(world, DATA)
+    released(world, replace(DATA, criteria=(*DATA.criteria, usual))).admit()
+    assert world.load().release == world.made.release
+
+
+def test_what_the_floor_asks_of_a_batch_is_asked_of_those_of_before(at):
+    world = at("approved").govern(criteria=(Demand("data", Criterion("volume.lowest", "ge", 0.6)),))
+    assert refusal(world.admit) == "gates.other-policy"
+
+
 def test_a_batch_that_was_signed_off_stays_usable_and_loads_when_the_sign_off_is_old(at):
     world = at("founded")
     judged(world, ASKS)

@@ -48,7 +48,7 @@ CRITERIA = st.builds(
     side=st.sampled_from(["point", "lower", "upper"]),
     by=st.sampled_from(["", "", "depot"]),
     min_n=st.sampled_from([0, 20]),
-    baseline=st.sampled_from(["", "champion"]),
+    baseline=st.sampled_from(["", "champion", "published"]),
     slice=st.sampled_from(["", "", "depot=north"]),
     severity=st.sampled_from(["block", "warn"]),
 ).filter(lambda one: not (one.by and one.slice))

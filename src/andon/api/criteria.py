@@ -6,11 +6,15 @@ from typing import TYPE_CHECKING, Final, NoReturn, final
 from andon.api.caller import caller
 from andon.api.typed import Expr
 from andon.contracts.policy import Criterion, GateKind, Op, Side, SignOffRule
-from andon.kernel.clock import duration_ns
+from andon.kernel.clock import SECOND_NS, duration_ns
 from andon.kernel.errors import UsageError
+from andon.line.ingest.before import AGE, DISTRIBUTION, HIGHEST, LOWEST, NULLS
 
 Kinds = frozenset[str]
 _MEASURED: Final[tuple[GateKind, ...]] = ("training", "model")
+FRESH: Final = "fresh"
+VOLUME: Final = "volume"
+USUAL: Final = 0.5
 _BOUND_FIX: Final = "Write one comparison for each condition: require=[auc >= 0.7, brier <= 0.2]."
 
 
@@ -41,7 +45,11 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Conditions that belong together, under one name."""
+    """Conditions that belong together, under one name.
+
+    Attributes:
+        conditions: None for a promise of a source: its bounds stand where the source is declared.
+    """
 
     name: str
     conditions: tuple[Condition, ...]
@@ -225,6 +233,47 @@ class Checks:
         return _check("quarantined_at_most", "data", ("rows.quarantined.share", "le", _share(share)))
 
     @property
+    def fresh(self) -> Check:
+        """Data gate of a source with `fresh=`, always: its newest row is no older than that when it was asked.
+
+        A source that brings nothing new is held to it, too.
+        """
+        return Check(FRESH, ())
+
+    @property
+    def volume(self) -> Check:
+        """Data gate of a source; always with `volume=`: each hour has about as many rows as are usual.
+
+        Usual is the median of the same hour on the same weekday in the last eight accepted weeks, on the clock of the
+        event time's zone. At least the share `volume=` of it (0.5 without one) and at most one over it; a difference
+        that chance explains is none. With fewer than four accepted weeks it does not apply, and the verdict says so.
+        """
+        return Check(VOLUME, ())
+
+    def nulls_like_before(self, change: float) -> Check:
+        """Data gate: in no column the share of nulls certainly changed by more than this, 0 to 1, whichever way.
+
+        Certainly: the lower end of the 95 % confidence interval says so. It does not apply to the first batch.
+
+        Raises:
+            UsageError: It is no share.
+        """
+        return _published("nulls_like_before", Criterion(NULLS, "le", _share(change), side="lower", by="column"))
+
+    def distribution_like_before(self, change: float) -> Check:
+        """Data gate: in no column more than this share of the rows, 0 to 1, certainly lies elsewhere than before.
+
+        Columns of numbers, bools and categories that are neither key nor time, held against all published rows by total
+        variation. Certainly: the lower end of the 95 % confidence interval says so. It does not apply to the first
+        batch. Each batch then costs a scan of these columns of the published dataset.
+
+        Raises:
+            UsageError: It is no share.
+        """
+        criterion = Criterion(DISTRIBUTION, "le", _share(change), side="lower", by="column")
+        return _published("distribution_like_before", criterion)
+
+    @property
     def completed(self) -> Check:
         """Training gate, always: the training came to its end."""
         return _check("completed", "training", ("completed", "ge", 1.0))
@@ -286,6 +335,16 @@ def conditions_of(demand: Condition | Check) -> tuple[Condition, ...]:
     return demand.conditions if isinstance(demand, Check) else (demand,)
 
 
+def promised(check: Check, fresh_ns: int | None, volume: float | None) -> tuple[Condition, ...]:
+    """The conditions of a check whose bounds a source promises; none where it promised nothing."""
+    if check.name == FRESH:
+        criteria = [] if fresh_ns is None else [Criterion(AGE, "le", fresh_ns / SECOND_NS)]
+    else:
+        share = float(volume or USUAL)
+        criteria = [Criterion(LOWEST, "ge", share), Criterion(HIGHEST, "le", 1 / share)]
+    return _published(check.name, *criteria).conditions
+
+
 def factory_condition(name: str, op: Op, bound: float) -> Condition:
     """A condition on a team's own measurement."""
     return Condition(Criterion(f"factory:{name}", op, bound), ("model",), _ANY)
@@ -293,6 +352,11 @@ def factory_condition(name: str, op: Op, bound: float) -> Condition:
 
 def _check(name: str, gate: GateKind, *parts: tuple[str, Op, float], labels: Kinds = _ANY) -> Check:
     return Check(name, tuple(Condition(Criterion(*part), (gate,), labels) for part in parts))
+
+
+def _published(name: str, *criteria: Criterion) -> Check:
+    """A check that holds a batch against what was published before it."""
+    return Check(name, tuple(Condition(replace(one, baseline="published"), ("data",), _ANY) for one in criteria))
 
 
 def _finite(bound: float) -> float:

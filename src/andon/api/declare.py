@@ -8,7 +8,7 @@ from andon.api.caller import placed
 from andon.api.calls import digest_of, params_json
 from andon.api.code import code_of
 from andon.api.contract import Contract, contract_value
-from andon.api.criteria import ALWAYS, Check, Condition, SignOff, conditions_of
+from andon.api.criteria import ALWAYS, Check, Condition, SignOff, checks, conditions_of, promised
 from andon.api.derived import derivations, no_source
 from andon.api.references import in_order
 from andon.api.registered import Derived, Features, Gate, Ingest, Registry, Training
@@ -162,7 +162,7 @@ def _model(registry: Registry, item: Training, folder: Path) -> Model:
 def _policy(registry: Registry, gate: Gate, contracts: dict[str, DatasetContract]) -> Policy:
     """A gate's demands and what its kind demands always, each once and in that order."""
     conditions = [each for check in ALWAYS[gate.kind] for each in check.conditions]
-    for demand in gate.demands:
+    for demand in (*gate.demands, *_promises(registry, gate)):
         if not isinstance(demand, SignOff):
             conditions += _checked(registry, gate, demand, contracts)
     criteria: dict[Criterion, None] = dict.fromkeys(condition.criterion for condition in conditions)
@@ -181,7 +181,8 @@ def _policy(registry: Registry, gate: Gate, contracts: dict[str, DatasetContract
 def _checked(
     registry: Registry, gate: Gate, demand: Condition | Check, contracts: dict[str, DatasetContract]
 ) -> Iterator[Condition]:
-    for condition in conditions_of(demand):
+    conditions = conditions_of(demand) or _promised(registry, gate, demand, contracts)
+    for condition in conditions:
         text = condition.criterion.text()
         if gate.kind not in condition.gates:
             raise _refuse(
@@ -194,6 +195,35 @@ def _checked(
         if gate.kind != "data" and gate.kind != "release":
             _check_measured(registry, gate, condition, contracts)
         yield condition
+
+
+def _promises(registry: Registry, gate: Gate) -> Iterator[Check]:
+    """What a source promises is demanded, whether or not its gate says so."""
+    source = registry.sources.get(gate.subject) if gate.kind == "data" else None
+    if source is not None and source.fresh_ns is not None:
+        yield checks.fresh
+    if source is not None and source.volume is not None:
+        yield checks.volume
+
+
+def _promised(
+    registry: Registry, gate: Gate, demand: Condition | Check, contracts: dict[str, DatasetContract]
+) -> tuple[Condition, ...]:
+    """The conditions of a check whose bounds stand where the source is declared."""
+    source = registry.sources.get(gate.subject) if gate.kind == "data" else None
+    if source is None or not isinstance(demand, Check):
+        fix = "Demand it of a source, in its data gate."
+        raise _refuse("no-promise", "Only sources promise to be fresh and complete.", gate.place, gate.name, fix)
+    contract = contracts[source.contract.__name__]
+    if contract.event_time is None:
+        fix = f"Declare one of its columns with event_time(), or leave checks.{demand.name} out for {source.name}."
+        message = f"{contract.name} does not say when its rows happened."
+        raise _refuse("no-event-time", message, gate.place, f"checks.{demand.name} for {source.name}", fix)
+    found = promised(demand, source.fresh_ns, source.volume)
+    if not found:
+        message = f"{source.name} does not say how fresh it is."
+        raise _refuse("no-promise", message, source.place, "no fresh=", f'@factory.ingest({contract.name}, fresh="2h")')
+    return found
 
 
 def _check_measured(

@@ -100,26 +100,38 @@ class Factory:
     def __repr__(self) -> str:
         return f"Factory({self.registered.name!r})"
 
-    def ingest(self, contract: type[Contract], *, every: str, owner: str = "") -> Callable[[Source], Source]:
+    def ingest(
+        self,
+        contract: type[Contract],
+        *,
+        every: str,
+        fresh: str | None = None,
+        volume: float | None = None,
+        owner: str = "",
+    ) -> Callable[[Source], Source]:
         """The decorated function brings the raw rows of a contract for a window of time.
 
         Args:
             contract: What its rows are promised to be.
             every: How often it is asked in scheduled operation, such as `10m`.
+            fresh: How old its newest row may be when it was asked, such as `2h`; its data gate demands it.
+            volume: At least this share of the rows that are usual in each hour, and at most one over it, 0 to 1; its
+                data gate demands it. `checks.volume` without it demands half of what is usual.
             owner: Who answers for it, if not the factory's owner.
 
         Raises:
-            UsageError: `every` is no duration, or the name or the contract is taken.
+            UsageError: `every` or `fresh` is no duration, `volume` no share, or the name or the contract is taken.
         """
         place, every_ns = caller(), duration_ns(every)
+        fresh_ns = None if fresh is None else duration_ns(fresh)
+        if volume is not None and not 0 < volume <= 1:
+            raise _refuse("volume", "This is no share of the usual rows.", place, repr(volume), "Write volume=0.6.")
 
         def register(function: Source) -> Source:
             name = _name(function, place)
-            _put(
-                self.registered.sources,
-                name,
-                Ingest(name, function, contract, every_ns, owner or self.registered.owner, place),
-            )
+            answers = owner or self.registered.owner
+            ingest = Ingest(name, function, contract, every_ns, answers, place, fresh_ns, volume)
+            _put(self.registered.sources, name, ingest)
             return function
 
         return register

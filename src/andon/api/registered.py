@@ -33,6 +33,8 @@ class Ingest:
     every_ns: int
     owner: str
     place: str
+    fresh_ns: int | None = None
+    volume: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,8 @@ class Measurement:
         upper: Upper end of it.
         n: Rows it rests on.
         slice: Empty for all rows, else `column=value`.
-        baseline: Digest of what it was compared with, for relative measurements.
+        baseline: Digest of what it was compared with, for relative measurements; empty where there was nothing to
+            compare with, and `problem` says what is missing.
         measured_by: `andon`, or `factory` for a team's own measurement.
     """
 

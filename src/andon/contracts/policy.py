@@ -25,7 +25,8 @@ class Criterion:
         side: Which of value, lower or upper confidence bound is compared.
         by: Column whose every segment must satisfy it; empty for all rows together.
         min_n: Fewer rows than this are too few to say; the gate then waits for a person.
-        baseline: Empty, or `champion`: the metric is a difference to the champion.
+        baseline: Empty; `champion`: the metric is a difference to the champion; `published`: it holds a batch against
+            what was published before it, and so is judged once, when the batch may be published.
         slice: The one slice that must satisfy it, as `column=value`; empty for all rows together, or where `by` is.
         severity: Whether a "no" stops the line, or is only shown.
     """
@@ -36,7 +37,7 @@ class Criterion:
     side: Side = "point"
     by: str = ""
     min_n: int = 0
-    baseline: Literal["", "champion"] = ""
+    baseline: Literal["", "champion", "published"] = ""
     slice: str = ""
     severity: Severity = "block"
 

@@ -32,8 +32,13 @@ def asked(criterion: Criterion) -> tuple[str, ...]:
 def full_text(criterion: Criterion) -> str:
     """A whole criterion in words: the condition, the rows it needs, what it compares with, whether it only warns."""
     rows = f" on at least {criterion.min_n} rows" if criterion.min_n else ""
-    against = " against the champion" if criterion.baseline else ""
-    return criterion.text() + rows + against + (" (warning only)" if criterion.severity == "warn" else "")
+    against = {"": "", "champion": " against the champion", "published": " against what is published"}
+    return (
+        criterion.text()
+        + rows
+        + against[criterion.baseline]
+        + (" (warning only)" if criterion.severity == "warn" else "")
+    )
 
 
 def _is_number(bound: object) -> bool:

@@ -50,7 +50,8 @@ def weigh(policy: Policy, evidence: Evidence, champion: Digest | str) -> tuple[F
     """How each criterion of a policy came out on what was measured, slice by slice, in the policy's order.
 
     What is missing, not a finite number, doubly measured, or measured by others than andon does not hold. The one
-    exception for others is a team's own metric, which the policy names as `factory:<name>`.
+    exception for others is a team's own metric, which the policy names as `factory:<name>`. What was to be compared
+    with a champion or with published rows is not applicable where andon found nothing to compare with.
 
     Args:
         policy: What is demanded.
@@ -144,6 +145,9 @@ def _weigh_one(criterion: Criterion, name: str, evidence: Evidence, champion: Di
     rows = measured.n if type(measured.n) is int and measured.n >= 0 else 0
     problem = _problem(criterion, measured, evidence.measurements, champion)
     value = getattr(measured, _SIDES[criterion.side])
+    if not problem and _has_no_baseline(criterion, measured):
+        return Finding(criterion, name, "not applicable", None, rows, f"not applicable: {measured.problem}")
+    problem = problem or _not_finite(criterion, measured)
     if problem:
         return Finding(criterion, name, "no", None, rows, problem)
     if rows < criterion.min_n:
@@ -167,6 +171,16 @@ def _problem(
         return f"compared with {measured.baseline or 'nothing'}, and the champion is {champion}"
     if type(measured.n) is not int or measured.n < 0:
         return f"measured on {measured.n!r} rows"
+    return None
+
+
+def _has_no_baseline(criterion: Criterion, measured: Measurement) -> bool:
+    """Whether a batch was to be held against published rows, and there were none, or too few to say what is usual."""
+    return criterion.baseline == "published" and measured.value is None and not measured.baseline
+
+
+def _not_finite(criterion: Criterion, measured: Measurement) -> str | None:
+    """Why the value that a criterion looks at is none, or nothing."""
     value = getattr(measured, _SIDES[criterion.side])
     if not _is_finite(value):
         side = "" if criterion.side == "point" else f" ({criterion.side} confidence bound)"

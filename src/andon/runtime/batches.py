@@ -82,6 +82,11 @@ def references_of(references: Mapping[str, Digest]) -> tuple[Input, ...]:
     return tuple(Input(f"{REFERENCE}{name}", digest) for name, digest in references.items())
 
 
+def compared(line: Line, run: Run) -> frozenset[str]:
+    """The metrics that the data gate of a run asks for in comparison with what is published."""
+    return frozenset(one.metric for one in line.policy(f"data:{run.subject}").criteria if one.baseline == "published")
+
+
 def version_of(
     line: Line, contract: DatasetContract, grown_from: Manifest | None, batch: Manifest, facts: Mapping[str, Json]
 ) -> Manifest:
@@ -121,8 +126,10 @@ def version_of(
     )
 
 
-def request_of(line: Line, run: Run, batch: Manifest, expected: Digest | None, version: Manifest) -> JudgeRequest:
-    """What a data gate is asked: the batch, and the dataset version it would become."""
+def request_of(
+    line: Line, run: Run, batch: Manifest, expected: Digest | None, version: Manifest | None
+) -> JudgeRequest:
+    """What a data gate is asked: the batch, and the dataset version it would become, if it brings anything new."""
     return JudgeRequest(
         factory=line.factory,
         policy=line.policy(f"data:{run.subject}"),
@@ -133,11 +140,7 @@ def request_of(line: Line, run: Run, batch: Manifest, expected: Digest | None, v
         ),
         subject=batch,
         excluded=(run.started_by,),
-        publish=Publication(
-            ref=line.dataset_ref(str(batch.facts["contract"])),
-            expected=expected,
-            manifest=version,
-        ),
+        publish=Publication(line.dataset_ref(str(batch.facts["contract"])), expected, version) if version else None,
     )
 
 

@@ -12,10 +12,11 @@ from andon.kernel.canonical import Json
 from andon.kernel.clock import iso
 from andon.kernel.digest import Digest, of_value
 from andon.kernel.errors import InputError
+from andon.line.ingest.before import Before
 from andon.line.ingest.derive import derive
 from andon.line.ingest.stage import ingest
 from andon.measures.logical import parquet_bytes
-from andon.runtime.batches import LANDED, batch_of, references_of, request_of, version_of
+from andon.runtime.batches import LANDED, batch_of, compared, references_of, request_of, version_of
 from andon.runtime.line import Line
 from andon.runtime.run import Run
 from andon.runtime.steps import Tell, arrived, ended
@@ -26,10 +27,11 @@ from andon.runtime.tables import (
     check_passes,
     contracts_of_derivation,
     open_tables,
+    open_version,
     published,
 )
 from andon.runtime.work import Made, once, stage_key
-from andon.store.manifest import Input, Object
+from andon.store.manifest import Input, Manifest, Object
 
 MADE_OF: Final = "made_of"
 
@@ -41,6 +43,7 @@ class _Work:
     Attributes:
         datasets: The pinned versions that it reads, by contract.
         references: The pinned versions that its rows refer to, by contract; some may be read, too.
+        compared: The metrics that its gate asks for in comparison with what is published.
         until_ns: How far the newest of them goes.
         made_of: Identity of everything that decides its rows.
     """
@@ -49,6 +52,7 @@ class _Work:
     contract: DatasetContract
     datasets: Mapping[str, Digest]
     references: Mapping[str, Digest]
+    compared: frozenset[str]
     until_ns: int
     made_of: Digest
 
@@ -70,11 +74,12 @@ def step_derive(line: Line, run: Run, tell: Tell) -> Run:
         return ended(line, run, {"result": "up to date"})
     check_passes(line, {**work.datasets, **work.references})
     replaces = before.digest if before else None
-    key = stage_key("derive", {MADE_OF: work.made_of, REPLACES: replaces})
+    asked: dict[str, Json] = {"compared": sorted(work.compared)} if work.compared else {}
+    key = stage_key("derive", {MADE_OF: work.made_of, REPLACES: replaces, **asked})
 
     def make() -> Made:
         tell(f"{run.subject}: deriving {work.contract.name} from {', '.join(work.datasets)}")
-        return _make(line, work, replaces, key)
+        return _make(line, work, before, key)
 
     output, was_there = once(line, run, "ingest", key, make)
     counts = cast("Mapping[str, Json]", line.records.manifests.get(output).facts["counts"])
@@ -105,10 +110,10 @@ def _work(line: Line, run: Run) -> _Work:
     }
     references = {name: pinned[name] for name in contract.references}
     until = max(int(str(line.records.manifests.get(digest).facts[UNTIL])) for digest in datasets.values())
-    return _Work(derivation, contract, datasets, references, until, of_value(made_of))
+    return _Work(derivation, contract, datasets, references, compared(line, run), until, of_value(made_of))
 
 
-def _make(line: Line, work: _Work, replaces: Digest | None, key: Digest) -> Made:
+def _make(line: Line, work: _Work, replaced: Manifest | None, key: Digest) -> Made:
     plan = plan_from_json(work.derivation.plan)
     rows = derive(plan, work.contract, open_tables(line, work.datasets), work.derivation.known_after_ns)
     if rows.is_empty():
@@ -119,6 +124,9 @@ def _make(line: Line, work: _Work, replaces: Digest | None, key: Digest) -> Made
             found=f"0 rows before {iso(work.until_ns)}",
             fix=f"See why rows of {plan.spine} were set aside: andon data quarantine {plan.spine}",
         )
+    replaces = replaced.digest if replaced else None
+    so_far = open_version(line, replaced, work.contract.name) if replaced and work.compared else None
+    before = Before(work.compared, so_far, replaces or "", None, work.until_ns)
     with line.scratch() as folder:
         path = folder / LANDED
         path.write_bytes(parquet_bytes(rows))
@@ -128,7 +136,7 @@ def _make(line: Line, work: _Work, replaces: Digest | None, key: Digest) -> Made
             line,
             work.contract,
             landed,
-            ingest(path, work.contract, None, work.until_ns, folder, open_tables(line, work.references)),
+            ingest(path, work.contract, None, work.until_ns, folder, open_tables(line, work.references), before),
             inputs=(
                 *(Input(f"{DATASET}{name}", digest) for name, digest in work.datasets.items()),
                 *references_of(work.references),

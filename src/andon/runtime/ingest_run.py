@@ -10,9 +10,10 @@ from andon.kernel.canonical import Json
 from andon.kernel.clock import iso
 from andon.kernel.digest import Digest
 from andon.kernel.errors import InputError
+from andon.line.ingest.before import EMPTY_TOO, Before
 from andon.line.ingest.stage import ingest
 from andon.line.ingest.window import check_known_at, is_empty, next_window
-from andon.runtime.batches import LANDED, batch_of, references_of, request_of, version_of
+from andon.runtime.batches import LANDED, batch_of, compared, references_of, request_of, version_of
 from andon.runtime.children import Job
 from andon.runtime.derive_run import derived_request, step_derive
 from andon.runtime.line import Line
@@ -31,6 +32,7 @@ class _Batch:
 
     Attributes:
         references: The pinned versions of the datasets that its rows refer to, by contract.
+        compared: The metrics that its gate asks for in comparison with what is published.
     """
 
     contract: DatasetContract
@@ -38,6 +40,7 @@ class _Batch:
     since_ns: int | None
     until_ns: int
     references: Mapping[str, Digest]
+    compared: frozenset[str]
 
 
 def step_ingest(line: Line, run: Run, tell: Tell) -> Run:
@@ -64,13 +67,15 @@ def step_ingest(line: Line, run: Run, tell: Tell) -> Run:
             "onto": batch.version.digest if batch.version else None,
             "until_ns": str(batch.until_ns),
             **({"references": dict(batch.references)} if batch.references else {}),
+            **({"compared": sorted(batch.compared)} if batch.compared else {}),
         },
     )
     output, was_there = once(line, run, "ingest", key, lambda: _check_rows(line, batch, landed, key))
     counts = cast("Mapping[str, Json]", line.records.manifests.get(output).facts["counts"])
     words = " ".join(f"{name} {counts[name]}" for name in ("in", "good", "quarantined", "duplicate"))
     tell(f"{run.subject}: {words}{' (cached)' if was_there else ''}")
-    if batch.version is not None and not counts["good"] and not counts["quarantined"]:
+    # Whether a source that brings nothing keeps its promises is for its gate to say.
+    if _is_nothing_new(batch, counts) and not batch.compared & EMPTY_TOO:
         return ended(line, run, {"result": "up to date", "counts": counts})
     return arrived(line, run, "data gate", {"batch": output, "counts": counts})
 
@@ -80,7 +85,9 @@ def data_request(line: Line, run: Run) -> JudgeRequest:
     if line.is_derived(run.subject):
         return derived_request(line, run)
     batch, facts = line.records.manifests.get(str(run.facts["batch"])), _next_batch(line, run)
-    version = version_of(line, facts.contract, facts.version, batch, {UNTIL: str(facts.until_ns)})
+    version = None
+    if not _is_nothing_new(facts, cast("Mapping[str, Json]", batch.facts["counts"])):
+        version = version_of(line, facts.contract, facts.version, batch, {UNTIL: str(facts.until_ns)})
     return request_of(line, run, batch, facts.version.digest if facts.version else None, version)
 
 
@@ -89,6 +96,9 @@ def step_data_gate(line: Line, run: Run, tell: Tell) -> Run:
     judgement = line.gatekeeper.judge(data_request(line, run))
     if judgement.outcome != "PASSED":
         return judged(line, run, judgement, "", tell)
+    if not judgement.published:
+        tell(f"{run.subject}: data gate passed, nothing new")
+        return ended(line, run, {"result": "up to date", "verdict": judgement.verdict})
     contract = line.origin(run.subject).contract
     version = published(line, contract)
     if version is not None:
@@ -102,7 +112,11 @@ def _next_batch(line: Line, run: Run) -> _Batch:
     version = published(line, contract.name)
     committed = None if version is None else int(str(version.facts[UNTIL]))
     pinned = cast("Mapping[str, Digest]", run.facts.get("datasets", {}))
-    return _Batch(contract, version, *next_window(committed, run.as_of_ns), pinned)
+    return _Batch(contract, version, *next_window(committed, run.as_of_ns), pinned, compared(line, run))
+
+
+def _is_nothing_new(batch: _Batch, counts: Mapping[str, Json]) -> bool:
+    return batch.version is not None and not counts["good"] and not counts["quarantined"]
 
 
 def _read_source(line: Line, run: Run, batch: _Batch, tell: Tell) -> Object:
@@ -134,8 +148,10 @@ def _check_rows(line: Line, batch: _Batch, landed: Object, key: Digest) -> Made:
     path = line.records.blobs.local(landed.sha256)
     rows = None if batch.version is None else open_version(line, batch.version, batch.contract.name)
     with line.scratch() as folder:
+        version = "" if batch.version is None else batch.version.digest
+        before = Before(batch.compared, rows, version, batch.since_ns, batch.until_ns)
         references = open_tables(line, batch.references)
-        checked = ingest(path, batch.contract, rows, batch.until_ns, folder, references)
+        checked = ingest(path, batch.contract, rows, batch.until_ns, folder, references, before)
         if batch.version is None and checked.counts.rows_in == 0:
             raise InputError(
                 "ingest.empty-source",

@@ -740,8 +740,11 @@ def _weigh_one(criterion: Object, name: str, measured: list[Object], champion: D
         or same[0]["measured_by"] != by
         or not _is_count(same[0]["n"])
         or (criterion["baseline"] == "champion" and same[0]["baseline"] != champion)
-        or not _is_finite(same[0][SIDES[criterion["side"]]])
     ):
+        return finding(criterion, name, "no", None, rows)
+    if criterion["baseline"] == "published" and same[0]["value"] is None and not same[0]["baseline"]:
+        return finding(criterion, name, "not applicable", None, rows)
+    if not _is_finite(same[0][SIDES[criterion["side"]]]):
         return finding(criterion, name, "no", None, rows)
     value = same[0][SIDES[criterion["side"]]]
     if rows < criterion["min_n"]:

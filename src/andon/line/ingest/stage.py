@@ -10,12 +10,14 @@ from andon.contracts.dataset import DatasetContract
 from andon.contracts.evidence import Measurement
 from andon.kernel.digest import Digest
 from andon.kernel.errors import InputError
+from andon.line.ingest.before import Before, measure_against
 from andon.line.ingest.cast import physical_schema
 from andon.line.ingest.convert import PHYSICAL
 from andon.line.ingest.judge import NOTHING, Counts, judge_rows
 from andon.line.ingest.measure import measure_batch
 from andon.measures.logical import logical_digest, parquet_bytes
 
+_NOTHING_BEFORE = Before()
 LANDED_ROW = "_landed_row"
 SYSTEM = {"_known_at": pl.Datetime("ns", "UTC"), "_object": pl.String(), "_row": pl.Int64()}
 
@@ -46,6 +48,7 @@ def ingest(
     now_ns: int,
     workdir: Path,
     references: Mapping[str, pl.LazyFrame] = NOTHING,
+    before: Before = _NOTHING_BEFORE,
 ) -> Ingested:
     """Judge a landed Parquet file, and write its good and its quarantined rows into `workdir`.
 
@@ -56,6 +59,7 @@ def ingest(
         now_ns: What counts as now: the run's `as_of`.
         workdir: An existing folder.
         references: The published rows of the contracts that it refers to, by name, as `read_dataset` gives them.
+        before: What its gate holds it against.
 
     Raises:
         InputError: The file cannot be read, or its columns are not those of the contract.
@@ -68,7 +72,7 @@ def ingest(
         good_file=_write(good.rename({"_row": LANDED_ROW}), workdir / "good.parquet"),
         quarantine_file=_write(judged.quarantined, workdir / "quarantine.parquet"),
         counts=judged.counts,
-        measurements=measure_batch(judged.counts, contract),
+        measurements=(*measure_batch(judged.counts, contract), *measure_against(before, judged.good, contract)),
         logical=logical_digest(good.drop("_row")),
     )
 

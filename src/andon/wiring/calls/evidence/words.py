@@ -74,7 +74,7 @@ def _policy(policy: Policy) -> list[str]:
 
 def _small_print(min_n: int, baseline: str, severity: str) -> str:
     parts = [f"on {min_n} rows at least"] if min_n else []
-    parts += ["compared with the champion"] if baseline else []
+    parts += [f"compared with {'the champion' if baseline == 'champion' else 'what was published'}"] if baseline else []
     parts += ["only shown"] if severity == "warn" else []
     return f" ({', '.join(parts)})" if parts else ""
 
