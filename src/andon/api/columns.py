@@ -12,7 +12,6 @@ never kept. `max_null_share=` is a bound on the batch, whatever the severity.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import count
-from typing import Final
 
 from andon.api.categories import Category
 from andon.api.lift import constant
@@ -22,6 +21,7 @@ from andon.api.typed import Bool, Expr, Fixed, Float, Home, Int
 from andon.contracts.dataset import Column, Role, Severity
 from andon.expressions import tree
 from andon.expressions.functions import BOOL, CATEGORY, FLOAT, INT, TIME, Type
+from andon.expressions.own_rules import COMPARISONS, Own
 from andon.expressions.patterns import check_pattern
 from andon.expressions.tree import Node
 from andon.expressions.zones import zone
@@ -31,7 +31,6 @@ from andon.kernel.errors import UsageError
 Bound = int | float | None
 
 _numbers = count()
-_COMPARE: Final = ("ge", "gt", "le", "lt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,23 +40,13 @@ class Declared:
     Attributes:
         column: The column, with an empty name.
         number: What its node is called until the contract gives it a name.
-        bounds: Comparisons (`ge gt le lt`) and constants that its values must satisfy.
-        one_of: Constants of which its values must be one; empty for no such rule.
-        max_null_share: The share of rows that may be null in a batch; `None` for no such rule.
-        pattern: What a whole text must match; empty for no such rule.
-        severity: Of the rules above, but for the share of nulls.
-        tolerance: Of the same rules.
+        own: What its values are promised to be, beside their kind.
         known_after_ns: How long after this event time its row becomes known.
     """
 
     column: Column
     number: str
-    bounds: tuple[tuple[str, Node], ...] = ()
-    one_of: tuple[Node, ...] = ()
-    max_null_share: float | None = None
-    pattern: str = ""
-    severity: Severity = "quarantine"
-    tolerance: float = 1.0
+    own: Own
     known_after_ns: int | None = None
 
 
@@ -289,12 +278,12 @@ def _declare(
         found = f"severity={severity!r}, tolerance={tolerance!r}"
         raise UsageError("contract.severity", "This column has no rule that this could be about.", found=found, fix=fix)
     node = tree.column("", str(next(_numbers)), type_)
-    how = (pattern, severity, tolerance)
-    return node, None, Declared(column, node.text("name"), bounds, one_of, max_null_share, *how, known_after_ns)
+    own = Own(bounds, one_of, max_null_share, pattern, severity, tolerance)
+    return node, None, Declared(column, node.text("name"), own, known_after_ns)
 
 
 def _bounds(type_: Type, *values: Bound) -> tuple[tuple[str, Node], ...]:
-    pairs = zip(_COMPARE, values, strict=True)
+    pairs = zip(COMPARISONS, values, strict=True)
     return tuple((op, constant(value, type_)) for op, value in pairs if value is not None)
 
 

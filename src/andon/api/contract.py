@@ -7,8 +7,9 @@ from andon.api.columns import Declared, declared
 from andon.api.nearest import unknown
 from andon.api.rules import BodyRule, ExistsRule, RowRule, UniqueRule
 from andon.api.typed import Expr, Home
-from andon.contracts.dataset import Column, DatasetContract, Rule, Severity
+from andon.contracts.dataset import Column, DatasetContract, Rule
 from andon.expressions import tree
+from andon.expressions.own_rules import identity_rule, rules_of
 from andon.expressions.show import show
 from andon.expressions.tree import Node
 from andon.kernel.errors import UsageError
@@ -66,10 +67,13 @@ def contract_value(cls: type[Contract], owner: str) -> DatasetContract:
     _check(cls.__name__, columns, declarations)
     after = [each.known_after_ns for each in declarations.values() if each.known_after_ns is not None]
     contract = DatasetContract(cls.__name__, columns, (), after[0] if after else None, owner)
-    unique = Rule("identity.unique", "unique", "quarantine", contract.identity, text="No two rows have one identity.")
-    rules = [rule for name, each in declarations.items() for rule in _rules(cls.columns[name].node, each)]
+    rules = [
+        rule
+        for column, each in zip(columns, declarations.values(), strict=True)
+        for rule in rules_of(cls.__name__, column, each.own)
+    ]
     rules += [_body_rule(cls, name, each, contract) for name, each in cls.rules.items()]
-    return replace(contract, rules=(unique, *rules))
+    return replace(contract, rules=(identity_rule(contract), *rules))
 
 
 def _event_time(columns: dict[str, Expr]) -> str | None:
@@ -120,43 +124,6 @@ def _check(place: str, columns: tuple[Column, ...], declarations: dict[str, Decl
     if len(known) > 1 or (known and after):
         fix = "Keep one of known_at() and event_time(known_after=...)."
         raise _refuse("known-at", "Two things say when a row is known.", place, ", ".join(known + after), fix)
-
-
-def _rules(column: Node, declaration: Declared) -> list[Rule]:
-    """The rules that a column's own declaration makes."""
-    name = column.text("name")
-    is_null = tree.apply("is_null", column)
-    severity, tolerance = declaration.severity, declaration.tolerance
-    rules = []
-
-    def add(what: str, condition: Node, text: str, severity: Severity = severity) -> None:
-        rule = Rule(f"{name}.{what}", "row", severity, (name,), tree.to_json(condition), tolerance=tolerance, text=text)
-        rules.append(rule)
-
-    if not declaration.column.nullable:
-        # What may not be null cannot be kept as null, whatever else only warns.
-        strict: Severity = "quarantine" if severity == "warn" else severity
-        add("present", tree.apply("not", is_null), f"{name} is there", strict)
-    if declaration.bounds:
-        tests = [tree.apply(op, column, bound) for op, bound in declaration.bounds]
-        both = tests[0] if len(tests) == 1 else tree.apply("and", tests[0], tests[1])
-        for test in tests[2:]:
-            both = tree.apply("and", both, test)
-        condition = tree.apply("or", is_null, both)
-        add("range", condition, " and ".join(show(test) for test in tests))
-    if declaration.one_of:
-        among = tree.apply("is_in", column, *declaration.one_of)
-        add("set", tree.apply("or", is_null, among), show(among))
-    if declaration.pattern:
-        text, pattern = f"{name} matches {declaration.pattern}", declaration.pattern
-        rules.append(
-            Rule(f"{name}.pattern", "pattern", severity, (name,), tolerance=tolerance, text=text, pattern=pattern)
-        )
-    if declaration.max_null_share is not None:
-        share = float(declaration.max_null_share)
-        text = f"at most {share:.2%} of {name} is null"
-        rules.append(Rule(f"{name}.null_share", "null_share", "block", (name,), share=share, text=text))
-    return rules
 
 
 def _body_rule(cls: type[Contract], name: str, rule: BodyRule, contract: DatasetContract) -> Rule:

@@ -10,6 +10,7 @@ from andon.cli import (
     approve,
     audit,
     check,
+    contract,
     data,
     delegate,
     doctor,
@@ -73,6 +74,7 @@ app.add_typer(delegate.app, name="delegation", rich_help_panel=PEOPLE)
 app.add_typer(model.app, name="model", rich_help_panel=LOOK)
 app.add_typer(release.app, name="release", rich_help_panel=LOOK)
 app.add_typer(feature.app, name="feature", rich_help_panel=LOOK)
+app.add_typer(contract.app, name="contract", rich_help_panel=LOOK)
 app.add_typer(data.app, name="data", rich_help_panel=LOOK)
 app.command("lineage", rich_help_panel=LOOK)(lineage.lineage)
 app.add_typer(monitor.app, name="monitor", rich_help_panel=LOOK)

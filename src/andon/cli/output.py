@@ -35,6 +35,11 @@ class Output:
             self.console.print(escape(text), style=style or None)
             self.console.file.flush()
 
+    def text(self, text: str) -> None:
+        """A file's text as it stands, to be written to one; nothing in JSON mode."""
+        if not self.as_json:
+            sys.stdout.write(text)
+
     def progress(self, text: str) -> None:
         """A line about work that goes on; on the error stream, so that results stay clean."""
         self.errors.print(escape(text), style="dim")

@@ -15,6 +15,7 @@ from andon.kernel.errors import RefusedError
 from andon.wiring.calls.annulling import propose_annulment
 from andon.wiring.calls.approving import waiting_question
 from andon.wiring.calls.auditing import verify_factory
+from andon.wiring.calls.contracts import diff_contract
 from andon.wiring.calls.datasets import datasets_of, quarantine_of
 from andon.wiring.calls.delegating import delegations_of, propose_delegation
 from andon.wiring.calls.evidence.exporting import evidence_of
@@ -48,6 +49,7 @@ PUBLIC: Final[Mapping[str, Callable[..., object]]] = {
         "tuple[types.FunctionType, ...]",
         (
             datasets_of,
+            diff_contract,
             diff_features,
             evidence_of,
             examine,

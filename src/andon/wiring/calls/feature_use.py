@@ -1,6 +1,6 @@
 """Who uses a feature, or a column of a contract: of all models that were ever trained, and the releases of each."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -124,6 +124,27 @@ def uses_of(folder: Path, name: str) -> Uses:
     if lost := len(models) - len(known):
         lines.append(f"{lost} models were not looked at: no run is recorded that made them")
     return Uses(tuple(lines), uses)
+
+
+def served_by(opened: Opened, columns: Collection[str]) -> dict[str, tuple[str, ...]]:
+    """The releases that serve now, in words, by each column that they are computed from.
+
+    Args:
+        opened: The factory.
+        columns: As `Contract.column`.
+    """
+    found: dict[str, dict[str, None]] = {column: {} for column in columns}
+    made, releases = declarations_of_runs(opened), _releases(opened)
+    for model, standings in releases.items():
+        serving = [one for one in standings if one.state == "serving"]
+        if not serving or model not in made:
+            continue
+        name, declaration = made[model][0], opened.declaration(made[model][1])
+        reads = {column for one in _reads(features_of_model(declaration, name), declaration) for column in one.columns}
+        for one in serving:
+            for column in reads & found.keys():
+                found[column][f"release {short(one.release)} of {name}, serving on {one.target}"] = None
+    return {column: tuple(words) for column, words in found.items()}
 
 
 def _reads(features: FeatureSet, declaration: Declaration) -> Iterator[_Read]:

@@ -17,7 +17,7 @@ ROW_NUMBER: Final = "row_number"
 _YES: Final = frozenset({"yes", "y", "true", "t", "1", "1.0", "ja", "oui", "si", "positive", "late", "churned"})
 _FEW: Final = 12
 _MANY_CLASSES: Final = 20
-_NAMES_OF_KEYS: Final = ("id", "key", "uuid", "number", "nr", "no", "code")
+NAMES_OF_KEYS: Final = ("id", "key", "uuid", "number", "nr", "no", "code")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def understand(frame: pl.DataFrame, place: Path, *, predict: str, key: str | Non
     for named in filter(None, (predict, key, time)):
         if named not in frame.columns:
             raise _unknown(named, frame.columns, place)
-    columns = _columns(frame)
+    columns = columns_of(frame)
     asked = _time(columns, time, predict, place)
     when = moments(frame[asked.source], asked.format)
     named_by = _key(frame, columns, key, {predict, asked.source}, place)
@@ -127,7 +127,8 @@ def understand(frame: pl.DataFrame, place: Path, *, predict: str, key: str | Non
     )
 
 
-def _columns(frame: pl.DataFrame) -> dict[str, Seen]:
+def columns_of(frame: pl.DataFrame) -> dict[str, Seen]:
+    """What each column of a table seems to be, by its name in the table."""
     names = identifiers(frame.columns)
     return {name: _seen(frame[name], names[name]) for name in frame.columns}
 
@@ -145,7 +146,7 @@ def _seen(values: pl.Series, name: str) -> Seen:
         kind = "int" if values.dtype.is_integer() else "float"
         low, high = float(known.min()), float(known.max())  # type: ignore[arg-type]  # numbers, and there are some
     else:
-        kind = "time" if format_ else "category"
+        kind = "time" if format_ or isinstance(values.dtype, pl.Datetime | pl.Date) else "category"
     few = tuple(known.unique().sort().cast(pl.String).to_list()) if distinct <= _MANY_CLASSES else ()
     return Seen(values.name, name, kind, format_, values.null_count(), len(values), distinct, few, low, high)
 
@@ -187,7 +188,7 @@ def _key(frame: pl.DataFrame, columns: dict[str, Seen], named: str | None, taken
         for each in columns.values()
         if each.kind in ("int", "category") and not each.nulls and each.source not in taken
     ]
-    named_so = [each for each in fit if each.name.split("_")[-1] in _NAMES_OF_KEYS or each.name.endswith("id")]
+    named_so = [each for each in fit if each.name.split("_")[-1] in NAMES_OF_KEYS or each.name.endswith("id")]
     for each in (*named_so, *fit):
         if each.distinct == each.rows:
             return each

@@ -8,6 +8,7 @@ from typing import Final, Literal
 from andon.wiring.from_csv.csv_file import NULLS, Reading
 from andon.wiring.from_csv.guessing import ROW_NUMBER, Seen, Understood
 from andon.wiring.from_csv.spelling import identifiers
+from andon.wiring.python_text import call, text_of
 
 Framework = Literal["lightgbm", "sklearn"]
 DATA: Final = "data.csv"
@@ -16,7 +17,6 @@ _FEW: Final = 12
 _SEGMENTS: Final = 2
 _SMALL: Final = 1_000
 _SHORT: Final = 80
-_WIDTH: Final = 116
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +63,10 @@ def _head(found: Understood, draft: Draft) -> Iterator[str]:
         kind = "Regressor" if found.target.task == "regression" else "Classifier"
         yield f"from sklearn.ensemble import HistGradientBoosting{kind}"
     yield ""
-    yield from _call("from andon import ", _imports(found))
+    yield from call("from andon import ", _imports(found))
     yield ""
     purpose = f"Predict {what}"
-    yield f"factory = Factory({_text(draft.factory)}, owner={_text(draft.owner)}, purpose={_text(purpose)})"
+    yield f"factory = Factory({text_of(draft.factory)}, owner={text_of(draft.owner)}, purpose={text_of(purpose)})"
 
 
 def _imports(found: Understood) -> list[str]:
@@ -80,7 +80,7 @@ def _imports(found: Understood) -> list[str]:
 def _contract(name: str, columns: Sequence[tuple[str, list[str]]], why: str) -> Iterator[str]:
     yield f"class {name}(Contract):  # {why}"
     for start, options in columns:
-        yield from _call(f"    {start}", options)
+        yield from call(f"    {start}", options)
 
 
 def _row_columns(found: Understood) -> list[tuple[str, list[str]]]:
@@ -94,7 +94,7 @@ def _answer_columns(found: Understood) -> list[tuple[str, list[str]]]:
     known = (f"{found.time.name} = event_time", [f'known_after="{ANSWER_AFTER}"'])
     answer = (_start(column), _options(replace(column, nulls=0), is_segment=False))
     if found.target.task == "classes":
-        answer = (f"{column.name} = category", [f"one_of=({', '.join(map(_text, column.values))})"])
+        answer = (f"{column.name} = category", [f"one_of=({', '.join(map(text_of, column.values))})"])
     return [(_start(found.key), ["key=True"]), known, answer]
 
 
@@ -116,20 +116,25 @@ def _constructor(column: Seen) -> str:
 def _options(column: Seen, *, is_segment: bool) -> list[str]:
     options = []
     if column.kind in ("int", "float"):
-        low, high = _range(column)
+        low, high = range_of(column)
         options += [f"ge={low}", f"le={high}"]
-    values = ", ".join(map(_text, column.values))
+    values = ", ".join(map(text_of, column.values))
     if column.kind == "category" and column.distinct <= _FEW and 0 < len(values) <= _SHORT:
         options.append(f"one_of=({values}{',' if len(column.values) == 1 else ''})")
     if is_segment:
         options.append("segment=True")
     if column.nulls:
-        share = min(1.0, math.ceil(column.nulls / column.rows * 150 + 5) / 100)
+        share = null_share(column)
         options += ["nullable=True"] + ([f"max_null_share={share}"] if share < 1 else [])
     return options
 
 
-def _range(column: Seen) -> tuple[str, str]:
+def null_share(column: Seen) -> float:
+    """Half as many nulls again as there are, and some: more than that is worth a look."""
+    return min(1.0, math.ceil(column.nulls / column.rows * 150 + 5) / 100)
+
+
+def range_of(column: Seen) -> tuple[str, str]:
     """Bounds that leave as much room again as the values take, on both sides, and never below 0 for what never was."""
     room = max(column.high - column.low, abs(column.high), 1.0)
     low = 0.0 if column.low >= 0 else _round(column.low - room, math.floor)
@@ -149,30 +154,30 @@ def _round(value: float, towards: Callable[[float], int]) -> float:
 
 def _reading(found: Understood, draft: Draft) -> Iterator[str]:
     reading, time = draft.reading, found.time
-    nulls = ", ".join(_text(each) for each in NULLS)
-    options = [f"Path(__file__).parent / {_text(DATA)}", "infer_schema_length=None", f"null_values=[{nulls}]"]
-    options += [f"separator={_text(reading.separator)}"] if reading.separator != "," else []
-    options += [f"encoding={_text(reading.encoding)}"] if reading.encoding != "utf8" else []
+    nulls = ", ".join(text_of(each) for each in NULLS)
+    options = [f"Path(__file__).parent / {text_of(DATA)}", "infer_schema_length=None", f"null_values=[{nulls}]"]
+    options += [f"separator={text_of(reading.separator)}"] if reading.separator != "," else []
+    options += [f"encoding={text_of(reading.encoding)}"] if reading.encoding != "utf8" else []
     options += ["decimal_comma=True"] if reading.decimal_comma else []
     yield "def table(window: Window) -> pl.LazyFrame:"
     yield f'    """The rows of {DATA} that happened in a window of time, under names that Python can spell."""'
-    yield from _call("    found = pl.read_csv", options, ".lazy()")
+    yield from call("    found = pl.read_csv", options, ".lazy()")
     names = {each.source: each.name for each in _columns(found) if each.source != each.name}
     if names:
         yield "    found = found.rename("
         yield "        {"
         for source, name in names.items():
-            yield f"            {_text(source)}: {_text(name)},"
+            yield f"            {text_of(source)}: {text_of(name)},"
         yield "        }"
         yield "    )"
     if found.key.source == ROW_NUMBER:
         yield "    # Nothing in the file names a row, so rows are numbered: only ever append to it."
-        yield f"    found = found.with_row_index({_text(ROW_NUMBER)})"
+        yield f"    found = found.with_row_index({text_of(ROW_NUMBER)})"
     casts = [f"{time.name}={_moment(time)}"]
     if found.target.task == "classes" and found.target.column.kind != "category":
-        casts.append(f"{found.target.column.name}=pl.col({_text(found.target.column.name)}).cast(pl.String)")
-    yield from _call("    found = found.with_columns", casts)
-    yield f"    happened = pl.col({_text(time.name)})"
+        casts.append(f"{found.target.column.name}=pl.col({text_of(found.target.column.name)}).cast(pl.String)")
+    yield from call("    found = found.with_columns", casts)
+    yield f"    happened = pl.col({text_of(time.name)})"
     yield "    # A row without a time is no row of any window; the data gate shall see it all the same."
     yield "    found = found.filter((happened < window.until).fill_null(value=True))"
     yield "    if window.since is None:"
@@ -183,20 +188,20 @@ def _reading(found: Understood, draft: Draft) -> Iterator[str]:
     yield '@factory.ingest(Row, every="1h")'
     yield "def rows(window: Window) -> pl.LazyFrame:"
     unused = [found.target.column, *(each for each, _ in found.left_out)]
-    yield from _call("    return table(window).drop", [_text(each.name) for each in unused])
+    yield from call("    return table(window).drop", [text_of(each.name) for each in unused])
     yield ""
     yield ""
     yield '@factory.ingest(Answer, every="1h")'
     yield "def answers(window: Window) -> pl.LazyFrame:"
     target = found.target.column.name
-    chosen = ", ".join(_text(name) for name in (found.key.name, time.name, target))
-    drop = f".drop_nulls({_text(target)})  # not answered yet" if found.target.column.nulls else ""
+    chosen = ", ".join(text_of(name) for name in (found.key.name, time.name, target))
+    drop = f".drop_nulls({text_of(target)})  # not answered yet" if found.target.column.nulls else ""
     yield f"    return table(window).select({chosen}){drop}"
 
 
 def _moment(time: Seen) -> str:
     zone = "" if "%#z" in time.format else ', time_zone="UTC"'
-    return f"pl.col({_text(time.name)}).str.to_datetime({_text(time.format)}{zone}, strict=False)"
+    return f"pl.col({text_of(time.name)}).str.to_datetime({text_of(time.format)}{zone}, strict=False)"
 
 
 def _features(found: Understood) -> Iterator[str]:
@@ -308,28 +313,8 @@ def _columns(found: Understood) -> list[Seen]:
     return [found.key, found.time, found.target.column, *found.features, *(each for each, _ in found.left_out)]
 
 
-def _call(start: str, items: Sequence[str], end: str = "") -> Iterator[str]:
-    """Something with items in brackets: on one line if that is short enough, else one line for each item."""
-    line = f"{start}({', '.join(items)}){end}"
-    if len(line) <= _WIDTH:
-        yield line
-        return
-    indent = " " * (len(start) - len(start.lstrip()))
-    yield f"{start}("
-    for item in items:
-        yield f"{indent}    {item},"
-    yield f"{indent}){end}"
-
-
-def _text(value: str) -> str:
-    """A text as Python writes it, in double quotes."""
-    plain = repr(value)
-    inner = plain[1:-1]
-    return f'"{inner}"' if '"' not in inner and "\\'" not in inner else plain
-
-
 def _quoted(literal: str) -> str:
-    return _text(literal[1:-1]) if literal.startswith("'") and "\\" not in literal else literal
+    return text_of(literal[1:-1]) if literal.startswith("'") and "\\" not in literal else literal
 
 
 def _plain(text: str) -> str:
