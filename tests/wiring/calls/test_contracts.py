@@ -44,14 +44,10 @@ def test_a_change_is_told_with_what_it_breaks_and_who_reads_it(released):
     assert found.lines == (f"- Parcel {short(before)}", f"+ Parcel {short(after)}", "4 differences, 3 of them breaking")
     back = diff_contract(released.folder, "Parcel", after[:20], datasets_of(released.folder).batches[-1][:24])
     assert len(back.changes) >= 3
+    known = datasets_of(released.folder)
+    other = next(batch for row, batch in zip(known.rows, known.batches, strict=True) if row[0] == "Delivery")
     with pytest.raises(UsageError, match="not made with a contract Parcel"):
-        other = next(batch for row, batch in zip(*_datasets(released), strict=True) if row[0] == "Delivery")
         diff_contract(released.folder, "Parcel", other, "")
-
-
-def _datasets(small):
-    found = datasets_of(small.folder)
-    return found.rows, found.batches
 
 
 def test_a_contract_is_shown_exported_and_taken_back(founded, tmp_path):
