@@ -102,6 +102,25 @@ def test_a_row_that_the_data_gate_would_set_aside_is_refused_with_the_rule(whole
     assert f"whole={whole}" in error.value.found or broken[0] == "is_later"
 
 
+@given(key=st.text("N7\n", max_size=3), whole=st.integers(-1, 1))
+def test_a_text_that_does_not_match_is_refused_and_what_only_warns_is_not(key, whole):
+    """A question is held to exactly what the rows are held to that models learn from."""
+    matches, warns = (
+        Rule("key.pattern", "pattern", "quarantine", ("key",), pattern="N7*", text="key matches"),
+        Rule("whole.range", "row", "warn", ("whole",), tree.to_json(IS_POSITIVE)),
+    )
+    elsewhere = Rule("known", "exists", "block", ("key",), of="Other", of_columns=("key",))
+    short = Rule("key.short", "pattern", "warn", ("key",), pattern=".")
+    questions = Questions(replace(WIDE, rules=(matches, warns, short, elsewhere)))
+    row = {**GOOD, "key": key, "whole": whole}
+    if key.startswith("N") and set(key[1:]) <= {"7"}:
+        assert questions.read([row], 0, None)[0].values["whole"] == whole
+        return
+    with pytest.raises(InputError) as error:
+        questions.read([row], 0, None)
+    assert (error.value.code, "key.pattern" in error.value.message) == ("serve.out-of-contract", True)
+
+
 def test_a_missing_column_is_named_and_so_is_a_missing_key():
     for missing, name in (({"key", "whole"}, "Wide.key"), ({"whole"}, "Wide.whole")):
         with pytest.raises(InputError) as error:

@@ -1,6 +1,7 @@
 """Features of published data, for a notebook or a file: what a definition gives for any questions, as of any moment."""
 
 import io
+from collections.abc import Mapping
 from pathlib import Path
 
 import polars as pl
@@ -53,7 +54,8 @@ def feature_rows(
         tables = {contract: _published(line, contract, as_of_ns) for contract in joined}
         contract = line.contracts[plan.spine]
         if questions:
-            spine = _asked(questions, contract, as_of_ns)
+            referred = {each: _published(line, each, as_of_ns) for each in contract.references}
+            spine = _asked(questions, contract, as_of_ns, referred)
         else:
             spine = (
                 _published(line, plan.spine, as_of_ns).filter(pl.col("_known_at").to_physical() < as_of_ns).collect()
@@ -98,13 +100,15 @@ def _published(line: Line, contract: str, as_of_ns: int) -> pl.LazyFrame:
     return open_version(line, version, contract)
 
 
-def _asked(questions: bytes, contract: DatasetContract, as_of_ns: int) -> pl.DataFrame:
+def _asked(
+    questions: bytes, contract: DatasetContract, as_of_ns: int, references: Mapping[str, pl.LazyFrame]
+) -> pl.DataFrame:
     """Rows at hand as rows of the spine, each of them as its contract wants it."""
     try:
         rows = pl.read_parquet(io.BytesIO(questions))
     except (pl.exceptions.PolarsError, OSError) as error:
         raise _unreadable(f"{type(error).__name__}: {error}"[:200]) from error
-    judged = judge_rows(rows, contract, now_ns=as_of_ns)
+    judged = judge_rows(rows, contract, now_ns=as_of_ns, references=references)
     if judged.quarantined.height or judged.counts.duplicate:
         reasons = judged.quarantined["_reasons"].explode().value_counts(sort=True).rows()
         told = [f"{reason}: {count}" for reason, count in [*reasons[:5], ("there twice", judged.counts.duplicate)]]
