@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from andon.api.columns import category, event_time, integer
 from andon.api.contract import Contract
 from andon.api.factory import Factory
+from andon.api.rules import exists_in
 from andon.kernel.errors import InputError, UsageError
 
 factory = Factory("parcels", owner="ada", purpose="Say which parcel will be late")
@@ -103,3 +104,27 @@ def test_what_is_missing_or_broken_is_said():
         factory.frame(Unsaid, {Parcel: parcels(0, 1), Silent: rows.drop("behind")})
     with pytest.raises(UsageError, match="no features of this factory"):
         factory.frame(Depot, {})
+
+
+def test_rows_at_hand_refer_to_rows_at_hand():
+    """A trial sets aside what a factory would, and asks for the rows that it needs for that."""
+
+    class Loose(Contract):
+        parcel = category(key=True)
+        asked = event_time(known_after="0s")
+        depot = category()
+        known = exists_in(depot, Depot.depot)
+
+    local = Factory("parcels", owner="ada", purpose="Say which parcel will be late")
+
+    @local.features(Loose, label=Loose.depot == "north", label_within="1d")
+    class Plain:
+        depot = Loose.depot.codes()
+
+    depots = pl.DataFrame({"depot": ["north", "south"], "size": [1, 2]})
+    assert local.frame(Plain, {Loose: parcels(0, 1), Depot: depots})["depot"].to_list() == [0, 1]
+    with pytest.raises(UsageError) as caught:
+        local.frame(Plain, {Loose: parcels(0, 1)})
+    assert caught.value.code == "trial.no-rows"
+    with pytest.raises(InputError, match="known: 1"):
+        local.frame(Plain, {Loose: parcels(0, 1), Depot: depots[:1]})

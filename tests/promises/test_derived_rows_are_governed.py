@@ -23,6 +23,7 @@ from andon.wiring.calls.looking import status_of
 from andon.wiring.calls.runs import run_line
 from andon.wiring.calls.skewed import skew_of
 from andon.wiring.calls.tracing import lineage_of
+from andon.wiring.calls.verdicts import verdicts_of
 from andon.wiring.factory import open_factory
 from andon.wiring.settings import load_settings, write_settings
 from andon.wiring.targets import server_settings
@@ -336,3 +337,36 @@ def test_a_derivation_that_was_killed_goes_on(legs, founded):
     done = founded.sql("select stage_key, count(*) from attempts where state = 'done' group by stage_key")
     assert {count for _, count in done} == {1}
     assert founded.is_clean()
+
+
+def test_derived_rows_are_held_to_references_and_to_what_was_derived_before(founded):
+    """What nobody would accept of a source, nobody accepts because it was computed here."""
+    founded.rewrite(
+        "factory.py",
+        lambda code: (
+            code.replace("    event_time,\n", "    event_time,\n    exists_in,\n")
+            .replace(
+                "    both_late = integer(", "    announced = exists_in(flight, Flight.flight)\n    both_late = integer("
+            )
+            .replace(
+                "factory.data_gate(",
+                "factory.data_gate(Turns, require=[checks.distribution_like_before(0.2)])\nfactory.data_gate(",
+                1,
+            )
+            .replace(", Turns,", ",")
+        ),
+    )
+    subjects = ("flights", "arrivals", "Legs", "Turns")
+    holds = []
+    for as_of in (FIRST, SECOND):
+        result, told = run(founded, *subjects, as_of=as_of)
+        assert result.exit_code == 0, told
+        newest = verdicts_of(founded.folder, "data:Turns").verdicts[0]
+        holds.append({one.holds for one in newest.findings if one.criterion.baseline})
+    assert holds == [{"not applicable"}, {"yes"}]
+    digest, _ = versions(founded, "Flight")[-1]
+    rows = founded.sql("select body from manifests where kind = 'batch' order by sequence desc limit 1")
+    (batch,) = [json.loads(body) for (body,) in rows]
+    assert batch["facts"]["contract"] == "Turn"
+    assert {"role": "reference:Flight", "digest": digest} in batch["inputs"]
+    assert {one["role"] for one in batch["inputs"]} == {"dataset:Leg", "reference:Flight"}
