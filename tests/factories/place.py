@@ -132,17 +132,11 @@ def answer_of(process: subprocess.Popen[str]) -> Answer:
     return Answer(process.returncode, out, err)
 
 
-def found_parcels(path: Path, *, people: bool = False) -> Place:
-    """A new factory; nothing has run.
-
-    Args:
-        path: An empty folder.
-        people: Whether its release gate asks for somebody of operations.
-    """
+def found_parcels(path: Path) -> Place:
+    """A new factory in an empty folder; nothing has run."""
     place = Place(path / "parcels", path / "home")
     place.folder.mkdir(parents=True)
-    code = PARCELS.read_text()
-    (place.folder / "factory.py").write_text(code.replace(NOBODY, SOMEBODY) if people else code)
+    (place.folder / "factory.py").write_text(PARCELS.read_text())
     write_rows(place.folder)
     answer = place.andon("init", "parcels")
     assert answer.code == 0, answer.err
