@@ -25,7 +25,7 @@ test: $(READY) debian  ## all tests
 crash: $(READY)  ## a run killed at every point of the line, which must go on; make test kills at a few
 	@$(BIN)/python -m pytest -q -n 2 --dist worksteal -m crash
 
-long: $(READY)   ## the whole line again and again: every kind of bad input, every way to derive
+long: $(READY)   ## the whole line again and again: every kind of bad input, every way to derive; the oldest Polars and NumPy
 	@$(BIN)/python -m pytest -q -n 2 --dist worksteal -m long
 
 chaos: $(READY) debian  ## online stores that are full, cut off, killed, emptied, away, and written by two at once

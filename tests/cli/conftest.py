@@ -38,12 +38,9 @@ def andon():
 
 
 @pytest.fixture(scope="session")
-def released_once(tmp_path_factory) -> SmallFactory:
-    base = tmp_path_factory.getbasetemp()
-    with pytest.MonkeyPatch.context() as surroundings:
-        surroundings.setenv("ANDON_HOME", str(base / "released" / "home"))
-        surroundings.setenv("ANDON_AS", "ada")
-        return released_in(base)
+def released_once(states) -> SmallFactory:
+    """The factory that all workers share; nobody may change it."""
+    return released_in(states)
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from andon.wiring.factory import open_factory
 from andon.wiring.settings import load_settings
 from andon.wiring.trust import current_root
 from tests.factories.soft_token import PIN, software_token
+from tests.factories.states import once
 from tests.wiring.small_factory import CODE, SmallFactory, found_small
 
 AGAIN = ("run", "late", "--as-of", "2024-01-10T00:00:00Z")
@@ -29,13 +30,17 @@ WAIVER = ("waiver", "propose", "model:late", "--metric", "auc", "--out", "w.json
 
 
 @pytest.fixture(scope="session")
-def refused_once(tmp_path_factory):
+def refused_once(states):
     """A model that the model gate refused: its bound is too high, and `risk` may waive it for two days at most."""
-    base = tmp_path_factory.mktemp("refused")
+    path = once(states / "waivable", found_waivable)
+    return SmallFactory(path / "parcels", path / "home")
+
+
+def found_waivable(path):
     with pytest.MonkeyPatch.context() as surroundings:
-        surroundings.setenv("ANDON_HOME", str(base / "home"))
+        surroundings.setenv("ANDON_HOME", str(path / "home"))
         surroundings.setenv("ANDON_AS", "ada")
-        small = found_small(base, 0.999)
+        small = found_small(path, 0.999)
         code = CODE.replace("LEAST", "0.999").replace("event_time, integer", "event_time, integer, SignOff")
         people = '[checks.lineage_closed, checks.target_healthy, SignOff("operations", people=2, within="5d")]'
         code = code.replace("[checks.lineage_closed, checks.target_healthy]", people)
@@ -44,7 +49,6 @@ def refused_once(tmp_path_factory):
             name_person(small.folder, person, [role])
         set_waivable(small, Waivable("model", "auc", "risk", duration_ns("2d")))
         assert small.run().exit_code == 4
-    return small
 
 
 @pytest.fixture

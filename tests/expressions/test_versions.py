@@ -74,6 +74,7 @@ def test_every_function_gives_the_same_bits_on_the_oldest_versions(oldest):
     assert (now["functions"], now["digest"]) == (then["functions"], then["digest"])
 
 
+@pytest.mark.long
 def test_windows_and_blocks_are_equal_bits_on_the_oldest_versions(oldest):
     tests = ["test_parity.py", "test_point.py", "test_online.py", "test_duckdb.py"]
     files = [str(ROOT / "tests" / "expressions" / name) for name in tests]

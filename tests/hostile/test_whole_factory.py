@@ -1,7 +1,6 @@
 """Somebody with every right to a factory's files tries to get past its gates; whatever they touch is named."""
 
 import base64
-import fcntl
 import json
 import shutil
 
@@ -11,31 +10,18 @@ from andon.contracts.routing import Position
 from andon.kernel.canonical import dumps
 from andon.line.serve.cell import Cell
 from tests.factories.place import Place, found_parcels
-from tests.hostile.whole import Whole, codes, flip, overwrite, promote_two
+from tests.hostile.whole import codes, flip, overwrite, whole_in
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="session")
-def two_releases(tmp_path_factory, worker_id):
-    base = tmp_path_factory.getbasetemp()
-    folder = (base if worker_id == "master" else base.parent) / "whole"
-    with folder.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not folder.with_suffix(".ready").exists():
-            promote_two(folder)
-            folder.with_suffix(".ready").touch()
-    return folder
-
-
 @pytest.fixture
-def whole(two_releases, tmp_path, monkeypatch):
+def whole(states, tmp_path, monkeypatch):
     """A copy of a factory that has released twice."""
-    place = Place(two_releases / "parcels", two_releases / "home").copied_to(tmp_path)
-    monkeypatch.setenv("ANDON_HOME", str(place.home))
+    whole = whole_in(states, tmp_path)
+    monkeypatch.setenv("ANDON_HOME", str(whole.place.home))
     monkeypatch.setenv("ANDON_AS", "ada")
-    earlier = two_releases / "earlier"
-    return Whole(place, Place(earlier / "parcels", earlier / "home"))
+    return whole
 
 
 def assert_found(whole, *expected):

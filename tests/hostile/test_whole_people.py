@@ -4,17 +4,7 @@ import json
 
 import pytest
 
-from tests.factories.place import found_parcels
-
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def waiting(tmp_path_factory):
-    place = found_parcels(tmp_path_factory.mktemp("waiting"), people=True)
-    assert place.andon("key", "add", "grace", "--role", "operations").code == 0
-    assert place.run().code == 3
-    return place
 
 
 def assert_still_shut(place):
@@ -22,8 +12,8 @@ def assert_still_shut(place):
     assert not place.sql("select 1 from ref_moves where name like 'serving/%'")
 
 
-def test_a_run_set_to_its_last_step_by_hand_promotes_nothing(waiting, tmp_path):
-    place = waiting.copied_to(tmp_path)
+def test_a_run_set_to_its_last_step_by_hand_promotes_nothing(parcels):
+    place = parcels("waiting")
     ((run, facts),) = place.sql("select id, facts from runs where kind = 'model'")
     said = json.loads(facts)
     said["receipt"] = {

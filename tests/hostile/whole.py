@@ -14,23 +14,17 @@ from andon.wiring.served import BundledReleases, ServerSettings, serve_folders
 from andon.wiring.settings import load_settings
 from andon.wiring.targets import server_settings
 from andon.wiring.worker import Worker
-from tests.factories.place import Place, found_parcels
-
-
-def promote_two(base: Path) -> None:
-    """A factory at `base` that has released twice, and beside it a copy of how it was after the first time."""
-    place = found_parcels(base)
-    answer = place.run()
-    assert answer.code == 0, answer.out + answer.err
-    place.copied_to(base / "earlier")
-    place.rewrite("factory.py", lambda code: code.replace("c: float = 1.0", "c: float = 0.5"))
-    answer = place.run()
-    assert answer.code == 0, answer.out + answer.err
+from tests.factories.place import Place
+from tests.factories.states import parcels_in
 
 
 @dataclass(frozen=True)
 class Whole:
-    """A copy of that factory; `ANDON_HOME` and `ANDON_AS` are set for it."""
+    """A factory that released twice; `ANDON_HOME` and `ANDON_AS` are set for it.
+
+    Attributes:
+        earlier: How it was after the first time.
+    """
 
     place: Place
     earlier: Place
@@ -129,6 +123,11 @@ class Whole:
         except AndonError as error:
             return error.code
         return ""
+
+
+def whole_in(states: Path, path: Path) -> Whole:
+    """A copy at `path` of the factory that released twice, and the factory that had released once."""
+    return Whole(parcels_in(states, "twice").copied_to(path), parcels_in(states, "finished"))
 
 
 def overwrite(path: Path, data: bytes) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 @contextmanager
 def ground_in(moments: Path, whole: Path | None) -> Iterator[object]:
-    """Fresh copies of the worlds at `moments`, and of the factory at `whole`."""
+    """Fresh copies of the worlds at `moments`, and of the factory in its states at `whole`."""
     from tests.gates.world import World
     from tests.redteam.catalogue import Ground
 
@@ -30,13 +30,12 @@ def ground_in(moments: Path, whole: Path | None) -> Iterator[object]:
             return opened[-1]
 
         def the_whole() -> object:
-            from tests.factories.place import Place
-            from tests.hostile.whole import Whole
+            from tests.hostile.whole import whole_in
 
             assert whole is not None
-            place = Place(whole / "parcels", whole / "home").copied_to(base / "whole")
-            os.environ |= {"ANDON_HOME": str(place.home), "ANDON_AS": "ada"}
-            return Whole(place, Place(whole / "earlier" / "parcels", whole / "earlier" / "home"))
+            copied = whole_in(whole, base / "whole")
+            os.environ |= {"ANDON_HOME": str(copied.place.home), "ANDON_AS": "ada"}
+            return copied
 
         (base / "attacker").mkdir()
         try:

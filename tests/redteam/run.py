@@ -118,8 +118,11 @@ def make_grounds(at: Yard, *, whole: bool) -> None:
     done = at.folder / "whole.ready"
     if whole and not done.exists():
         shutil.rmtree(at.folder / "whole", ignore_errors=True)
+        (at.folder / "whole").mkdir()
         _python(
-            "from tests.hostile.whole import promote_two", "promote_two(Path(sys.argv[1]))", str(at.folder / "whole")
+            "from tests.factories.states import parcels_in",
+            "parcels_in(Path(sys.argv[1]), 'twice')",
+            str(at.folder / "whole"),
         )
         done.touch()
 

@@ -42,13 +42,12 @@ def verify() -> ModuleType:
 
 
 @pytest.fixture(scope="session")
-def made(tmp_path_factory) -> Made:
+def made(states, tmp_path_factory) -> Made:
     """A pack of a factory that was run to a released model."""
-    base = tmp_path_factory.getbasetemp()
+    small = released_in(states).copied_to(tmp_path_factory.mktemp("made"))
     with pytest.MonkeyPatch.context() as surroundings:
-        surroundings.setenv("ANDON_HOME", str(base / "released" / "home"))
+        surroundings.setenv("ANDON_HOME", str(small.home))
         surroundings.setenv("ANDON_AS", "ada")
-        small = released_in(base)
         release = releases_of(small.folder).to_json()[0]["release"]
         return Made(small, release, fingerprint_of(small), evidence_of(small.folder, release))
 

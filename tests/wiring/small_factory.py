@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from andon.kernel.clock import SystemClock
 from andon.wiring.calls.runs import LineResult, run_line
@@ -13,18 +14,31 @@ from andon.wiring.settings import load_settings, write_settings
 from andon.wiring.targets import server_settings
 from andon.wiring.trust import found_trust
 from andon.wiring.worker import Worker
+from tests.factories.states import once
 
 START_NS = 1_700_000_000_000_000_000
 HOUR_NS = 3_600_000_000_000
 DAY_NS = 24 * HOUR_NS
 ID = "01890000-0000-7000-8000-000000000001"
+BOOSTED = """\
+    import lightgbm  # only the child that trains needs it
+
+    x, y = train.xy()
+    options = {"objective": "binary", "num_leaves": 4, "lambda_l2": p.c, "seed": seed, "num_threads": 1, "verbose": -1}
+    return lightgbm.train(options, lightgbm.Dataset(x.to_numpy(), y.to_numpy()), num_boost_round=20)
+"""
+LINEAR = """\
+    from sklearn.impute import SimpleImputer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+
+    x, y = train.xy()
+    return make_pipeline(SimpleImputer(), LogisticRegression(C=p.c, max_iter=1000)).fit(x.to_numpy(), y.to_numpy())
+"""
 CODE = '''
 """Will a parcel come late?"""
 
 import polars as pl
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.impute import SimpleImputer
 
 from andon import Contract, Factory, Params, TrainingSet, Window, auc, by_time, category, checks, event_time, integer
 
@@ -94,8 +108,7 @@ class Plain(Params):
 
 @factory.model(Lateness, split=by_time(tune="6d", holdout="10d"), limit="5m")
 def late(train: TrainingSet, p: Plain, seed: int):
-    x, y = train.xy()
-    return make_pipeline(SimpleImputer(), LogisticRegression(C=p.c, max_iter=1000)).fit(x.to_numpy(), y.to_numpy())
+    TRAINING
 
 
 factory.data_gate(sent, delivered, require=[checks.schema, checks.quarantined_at_most(0.10)])
@@ -103,7 +116,7 @@ factory.training_gate(late, require=[checks.completed, checks.packaged, auc >= 0
 factory.model_gate(late, require=[checks.no_leak, auc.lower() >= LEAST])
 factory.release_gate(late, require=[checks.lineage_closed, checks.target_healthy])
 factory.release(late, to="local", latency="2s")
-'''
+'''.replace("    TRAINING\n", BOOSTED)
 
 
 @dataclass
@@ -138,16 +151,20 @@ def found_small(path: Path, least: float = 0.6) -> SmallFactory:
     return small
 
 
-def released_in(base: Path) -> SmallFactory:
-    """A factory that was run to a released model and has answered questions; made once below `base`."""
-    made = SmallFactory(base / "released" / "parcels", base / "released" / "home")
-    if not (base / "released" / "done").exists():
-        small = found_small(base / "released")
-        result = small.run()
-        assert result.exit_code == 0, result.rows()
-        answer(small)
-        (base / "released" / "done").touch()
-    return made
+def released_in(states: Path) -> SmallFactory:
+    """A factory that was run to a released model and has answered questions; made once for all workers."""
+
+    def make(path: Path) -> None:
+        with pytest.MonkeyPatch.context() as surroundings:
+            surroundings.setenv("ANDON_HOME", str(path / "home"))
+            surroundings.setenv("ANDON_AS", "ada")
+            small = found_small(path)
+            result = small.run()
+            assert result.exit_code == 0, result.rows()
+            answer(small)
+
+    path = once(states / "released", make)
+    return SmallFactory(path / "parcels", path / "home")
 
 
 def answer(small: SmallFactory) -> None:

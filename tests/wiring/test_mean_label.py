@@ -9,7 +9,7 @@ from andon.measures.profile import Baseline
 from andon.wiring.calls.models import package_of
 from andon.wiring.calls.skewed import skew_of
 from andon.wiring.factory import open_factory
-from tests.wiring.small_factory import CODE, answer, found_small
+from tests.wiring.small_factory import BOOSTED, CODE, LINEAR, answer, found_small
 
 
 def test_a_server_has_the_mean_of_all_fit_rows_and_live_rows_are_held_against_that(tmp_path, monkeypatch):
@@ -18,7 +18,7 @@ def test_a_server_has_the_mean_of_all_fit_rows_and_live_rows_are_held_against_th
     monkeypatch.setenv("ANDON_AS", "ada")
     small = found_small(tmp_path)
     code = CODE.replace("codes(min_count=5)", "target_mean(smoothing=5)").replace("LEAST", "0.6")
-    (small.folder / "factory.py").write_text(code)
+    (small.folder / "factory.py").write_text(code.replace(BOOSTED, LINEAR))
     assert small.run().exit_code == 0
     answer(small)
     found = skew_of(small.folder, "", "", 10_000)
@@ -30,6 +30,7 @@ def test_a_server_has_the_mean_of_all_fit_rows_and_live_rows_are_held_against_th
         (kept,) = [manifests.get(digest) for digest in manifests.of_kind("baseline", 10)]
         plan = plan_from_json(package_of(opened, model).plan)
         baseline = from_json(Baseline, json.loads(opened.blobs.read(kept.object("baseline.json").sha256)))
+        assert package_of(opened, model).format == "skops"
     means, _ = means_of(dict(plan.features)["depot"])
     (column,) = [column for column in baseline.columns if column.name == "depot"]
     assert sorted(means) == ["north", "south"]

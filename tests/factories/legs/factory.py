@@ -107,12 +107,18 @@ class Plain(Params):
 
 @factory.model(Inputs, split=by_time(tune="4d", holdout="6d"), limit="5m")
 def late(train: TrainingSet, p: Plain, seed: int):
-    from sklearn.impute import SimpleImputer  # only the child that trains needs it
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
+    import lightgbm  # only the child that trains needs it
 
     x, y = train.xy()
-    return make_pipeline(SimpleImputer(), LogisticRegression(C=p.c, max_iter=1000)).fit(x.to_numpy(), y.to_numpy())
+    options = {
+        "objective": "binary",
+        "num_leaves": 4,
+        "lambda_l2": p.c,
+        "seed": seed,
+        "num_threads": 1,
+        "verbosity": -1,
+    }
+    return lightgbm.train(options, lightgbm.Dataset(x.to_numpy(), y.to_numpy()), num_boost_round=20)
 
 
 factory.data_gate(flights, arrivals, require=[checks.schema])

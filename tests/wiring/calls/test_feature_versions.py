@@ -1,6 +1,5 @@
 """Features are versions: what two releases differ in, and who uses what, over everything that was ever trained."""
 
-import shutil
 from dataclasses import replace
 
 import pytest
@@ -14,7 +13,7 @@ from andon.wiring.calls.feature_versions import Difference, diff_features
 from andon.wiring.calls.models import models_of
 from andon.wiring.calls.releases import releases_of
 from andon.wiring.factory import open_factory
-from tests.wiring.small_factory import CODE, SmallFactory
+from tests.wiring.small_factory import CODE
 
 CHANGED = (
     CODE.replace("LEAST", "0.6")
@@ -28,13 +27,10 @@ CHANGED = (
 @pytest.fixture(scope="module")
 def again(released_once, tmp_path_factory):
     """The released factory, whose features were then rewritten and trained with once more."""
-    base = tmp_path_factory.mktemp("again")
-    shutil.copytree(released_once.folder, base / "parcels")
-    shutil.copytree(released_once.home, base / "home")
+    small = released_once.copied_to(tmp_path_factory.mktemp("again"))
     with pytest.MonkeyPatch.context() as surroundings:
-        surroundings.setenv("ANDON_HOME", str(base / "home"))
+        surroundings.setenv("ANDON_HOME", str(small.home))
         surroundings.setenv("ANDON_AS", "ada")
-        small = SmallFactory(base / "parcels", base / "home")
         (small.folder / "factory.py").write_text(CHANGED)
         small.run()
         yield small

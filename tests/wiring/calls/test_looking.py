@@ -134,7 +134,7 @@ def test_verdicts_are_the_newest_of_each_gate_with_their_values(released):
 def test_a_model_is_found_by_the_beginning_of_its_digest(released):
     models = models_of(released.folder)
     digest = models.digests[0]
-    assert [(row[0], row[1], row[2]) for row in models.rows] == [(digest[7:19], "late", "skops")]
+    assert [(row[0], row[1], row[2]) for row in models.rows] == [(digest[7:19], "late", "lightgbm-text")]
     assert models.rows[0][3] == "training PASSED, model PASSED"
     assert models.rows[0][4].startswith("auc 0.")
     for beginning in (digest, digest[7:], digest[7:11], digest[:12]):
