@@ -86,14 +86,20 @@ def _work(line: Line, run: Run) -> _Work:
     derivation = line.derivation(run.subject)
     contract = line.contracts[derivation.contract]
     datasets = cast("Mapping[str, Digest]", run.facts["datasets"])
+    made_of = identity_of(derivation, contract, datasets)
+    until = max(int(str(line.records.manifests.get(digest).facts[UNTIL])) for digest in datasets.values())
+    return _Work(derivation, contract, datasets, until, made_of)
+
+
+def identity_of(derivation: Derivation, contract: DatasetContract, datasets: Mapping[str, Digest]) -> Digest:
+    """Identity of everything that decides a derivation's rows; a batch of them says it under `MADE_OF`."""
     made_of: dict[str, Json] = {
         "plan": derivation.plan,
         "known_after_ns": str(derivation.known_after_ns),
         "contract": contract.digest(),
         "datasets": datasets,
     }
-    until = max(int(str(line.records.manifests.get(digest).facts[UNTIL])) for digest in datasets.values())
-    return _Work(derivation, contract, datasets, until, of_value(made_of))
+    return of_value(made_of)
 
 
 def _make(line: Line, work: _Work, replaces: Digest | None, key: Digest) -> Made:
