@@ -4,7 +4,19 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from andon.api.choosing import coalesce, max_horizontal, min_horizontal, where
-    from andon.api.columns import boolean, category, event_time, fixed, integer, known_at, number, time
+    from andon.api.columns import (
+        blob,
+        boolean,
+        category,
+        event_time,
+        fixed,
+        integer,
+        known_at,
+        number,
+        text,
+        time,
+        vector,
+    )
     from andon.api.contract import Contract
     from andon.api.criteria import SignOff, accuracy, auc, brier, checks, log_loss, mae, rmse
     from andon.api.factory import Factory, by_time
@@ -23,6 +35,7 @@ __all__ = [
     "Window",
     "accuracy",
     "auc",
+    "blob",
     "boolean",
     "brier",
     "by_time",
@@ -42,9 +55,11 @@ __all__ = [
     "progress",
     "rmse",
     "rule",
+    "text",
     "time",
     "udf",
     "unique",
+    "vector",
     "where",
 ]
 

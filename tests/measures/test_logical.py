@@ -151,7 +151,8 @@ def test_a_time_beyond_nanoseconds_and_a_type_without_a_contract_are_refused():
     with pytest.raises(InputError) as far:
         logical_digest(pl.DataFrame({"t": [datetime(9999, 1, 1, tzinfo=UTC)]}))
     assert far.value.code == "measures.time-out-of-range"
-    for column in ([[1]], [{"a": 1}], [None], [b"x"], pl.Series([1], dtype=pl.UInt64)):
+    doubles, unsigned = pl.Series([[1.0]], dtype=pl.Array(pl.Float64, 1)), pl.Series([1], dtype=pl.UInt64)
+    for column in ([[1]], [{"a": 1}], [None], doubles, unsigned):
         with pytest.raises(InputError) as unknown:
             logical_digest(pl.DataFrame({"t": column}))
         assert unknown.value.code == "measures.unknown-type"

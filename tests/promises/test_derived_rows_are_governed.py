@@ -1,5 +1,6 @@
 """What is derived from published rows passes a gate of its own, is known when it could be, and leads back to them."""
 
+import csv
 import json
 import os
 import random
@@ -7,24 +8,30 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
+import polars as pl
 import pytest
 
 from andon.adapters.trust_folder import HomeFolder
 from andon.kernel.clock import SystemClock
 from andon.kernel.errors import UsageError
+from andon.measures.logical import parquet_bytes
 from andon.wiring.calls.datasets import datasets_of, quarantine_of
 from andon.wiring.calls.declaring import describe
+from andon.wiring.calls.deriving import derived_from
 from andon.wiring.calls.evidence.exporting import evidence_of, verifier_file
 from andon.wiring.calls.looking import status_of
 from andon.wiring.calls.runs import run_line
 from andon.wiring.calls.skewed import skew_of
+from andon.wiring.calls.sourcing import SourceRow
 from andon.wiring.calls.tracing import lineage_of
 from andon.wiring.calls.verdicts import verdicts_of
 from andon.wiring.factory import open_factory
+from andon.wiring.predictions import predictions_in, workers_of
 from andon.wiring.settings import load_settings, write_settings
 from andon.wiring.targets import server_settings
 from andon.wiring.trust import found_trust
@@ -209,6 +216,138 @@ def test_what_is_served_of_derived_rows_is_what_training_would_compute_also_when
     found = skew_of(legs.folder, "", "", 1_000)
     assert found.is_clean
     assert (found.predictions, found.given, found.compared) == (32, 0, 4 * 32)
+
+
+WITH_TURNS = (
+    ("    before = category(nullable=True)\n", "    tail = category()\n    before = category(nullable=True)\n"),
+    ("    flight = Leg.flight\n", "    flight = Leg.flight\n    tail = Leg.tail\n"),
+    (
+        "class Plain(Params)",
+        '    both = Turn.both_late.last(within="2d", match=Turn.tail == Flight.tail)\n\n\nclass Plain(Params)',
+    ),
+)
+
+
+def two_levels(code):
+    """The same factory with a feature of what is derived from derived rows."""
+    for before, after in WITH_TURNS:
+        assert code.count(before) == 1
+        code = code.replace(before, after)
+    return code
+
+
+@pytest.fixture(scope="module")
+def turned_once(tmp_path_factory):
+    """A factory whose model uses rows of two levels, released, asked, and changed since."""
+    path = tmp_path_factory.mktemp("turns")
+    with pytest.MonkeyPatch.context() as surroundings:
+        surroundings.setenv("ANDON_HOME", str(path / "home"))
+        surroundings.setenv("ANDON_AS", "ada")
+        place = found(path)
+        place.rewrite("factory.py", two_levels)
+        result, told = run(place)
+        assert result.exit_code == 0, told
+        ask(place, 20)
+        assert run(place, "flights", "arrivals", "Legs", "Turns", as_of=SECOND)[0].exit_code == 0
+    return place
+
+
+@pytest.fixture
+def turned(turned_once, tmp_path, monkeypatch):
+    """A copy of it."""
+    shutil.copytree(turned_once.folder, tmp_path / "legs")
+    shutil.copytree(turned_once.home, tmp_path / "home")
+    monkeypatch.setenv("ANDON_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("ANDON_AS", "ada")
+    return Place(tmp_path / "legs", tmp_path / "home")
+
+
+def predicted(place):
+    (worker,) = workers_of(load_settings(place.folder))
+    return [one for batch in worker.batches() for one in predictions_in(batch)]
+
+
+def test_a_prediction_leads_through_rows_of_two_levels_to_what_landed(turned):
+    """Whoever doubts an answer must get to rows that somebody brought, however often they were derived from."""
+    flights, arrivals = (
+        {row["flight"]: row for row in csv.DictReader((turned.folder / name).read_text().splitlines())}
+        for name in ("flights.csv", "arrivals.csv")
+    )
+    for prediction in predicted(turned)[::5]:
+        lineage = lineage_of(turned.folder, prediction.id)
+        whole = json.loads(json.dumps(lineage.to_json()))["prediction"]
+        derived = {(one["contract"], one["object"], one["row"]): one for one in whole["derived"]}
+        assert all(one["differing"] == [] for one in derived.values())
+        assert f"derived again, are the same to the last bit: {len(derived)}" in "\n".join(lineage.lines)
+        features = {one["name"]: one for one in whole["features"]}
+        (turn,) = features["both"]["rows"]
+        levels = derived[place_of(turn)]
+        leg, before = levels["spine"], columns_of(levels)["before"][0]
+        tails = [flights[row["values"]["flight"]]["tail"] for row in (turn, leg, before)]
+        assert len(set(tails)) == 1
+        both = sum(int(arrivals[row["values"]["flight"]]["late_min"]) for row in (leg, before))
+        assert features["both"]["value"] == both == int(turn["values"]["both_late"])
+        for row in (leg, before):
+            below = derived[place_of(row)]
+            assert below["spine"]["contract"] == "Arrival"
+            assert below["spine"]["values"]["late_min"] == arrivals[row["values"]["flight"]]["late_min"]
+            assert [one["values"]["tail"] for one in columns_of(below)["tail"]] == [tails[0]]
+            landed = pl.read_parquet(stored_file(turned, below["spine"]["landed"]))
+            assert landed["flight"][below["spine"]["landed_row"]] == row["values"]["flight"]
+        seen = [one["spine"] for one in derived.values()]
+        seen += [row for one in derived.values() for rows in columns_of(one).values() for row in rows]
+        ends = {row["contract"] for row in seen if place_of(row) not in derived}
+        assert ends == {"Arrival", "Flight"}, "every derived row goes on"
+
+
+def place_of(row):
+    return row["contract"], row["object"], row["row"]
+
+
+def columns_of(origin):
+    return {column["name"]: column["rows"] for column in origin["columns"]}
+
+
+def stored_file(place, digest):
+    return place.folder / ".andon" / "store" / digest[7:9] / digest[7:]
+
+
+def test_rows_that_were_derived_by_an_older_definition_are_traced_by_that_one(turned):
+    """What a model was asked with stays explained after somebody has changed how it is derived."""
+    prediction = predicted(turned)[0]
+    (turn,) = [
+        row
+        for one in lineage_of(turned.folder, prediction.id).to_json()["prediction"]["features"]
+        if one["name"] == "both"
+        for row in one["rows"]
+    ]
+    turned.rewrite("factory.py", lambda code: code.replace('known_after="1m"', 'known_after="2m"'))
+    assert run(turned, "Legs", "Turns", as_of=SECOND)[0].exit_code == 0
+    new = describe(turned.folder)
+    assert new.declaration.derivations[0].known_after_ns == 120 * 10**9
+    with open_factory(turned.folder) as opened:
+        line = opened.line(new.declaration)
+        row = SourceRow(**{**turn, "values": {}})
+        origins = derived_from(opened, line, [row])
+    assert {contract for contract, _, _ in origins} == {"Turn", "Leg"}
+    assert all(one.differing == () for one in origins.values())
+
+
+def test_a_derived_row_that_does_not_follow_from_its_sources_is_told(turned):
+    """A row that says something else than its rows give was not made by this line."""
+    with open_factory(turned.folder) as opened:
+        (digest, version) = versions(turned, "Turn")[0]
+        line = opened.line(describe(turned.folder).declaration)
+        good = version["content"][0]["sha256"]
+        frame = pl.read_parquet(stored_file(turned, good)).with_columns(pl.col("both_late") + 1)
+        odd = opened.blobs.put([parquet_bytes(frame)]).digest
+        batch = opened.database.manifests.get(version["inputs"][0]["digest"])
+        one, two = frame["both_late"].is_not_null().arg_true().to_list()[:2]
+        first = SourceRow("Turn", odd, one, batch.digest, "", frame["_landed_row"][one], {})
+        second = replace(first, row=two, landed_row=frame["_landed_row"][two])
+        origins = derived_from(opened, line, [first, second])
+    assert [origins[row.place].differing for row in (first, second)] == [("both_late",)] * 2
+    assert digest != good
 
 
 @pytest.mark.long

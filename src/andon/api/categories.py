@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from andon.api.lift import constant
-from andon.api.typed import Bool, Expr, Float, Int, is_among, two_sided
+from andon.api.typed import Bool, Comparable, Float, Int, is_among, two_sided
 from andon.expressions import tree
 from andon.expressions.functions import CATEGORY
 
 
-class Category(Expr):
+class Category(Comparable):
     """A text from a set of texts."""
 
     __slots__ = ()

@@ -3,11 +3,12 @@
 from typing import TypeVar
 
 from andon.api.categories import Category
+from andon.api.passing import Blob, Text, Vector
 from andon.api.times import Time
 from andon.api.typed import Bool, Fixed, Float, Int, two_sided
 from andon.expressions import tree
 
-Kind = TypeVar("Kind", Int, Fixed, Float, Bool, Category, Time)
+Kind = TypeVar("Kind", Int, Fixed, Float, Bool, Category, Time, Text, Vector, Blob)
 Sortable = TypeVar("Sortable", Int, Fixed, Float, Time)
 
 

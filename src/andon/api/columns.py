@@ -1,4 +1,4 @@
-"""Columns as a contract declares them: numbers, texts, moments, and when things happened and became known.
+"""Columns as a contract declares them: numbers, texts, moments, what passes through, and when things happened.
 
 `pii=True` marks a column whose values are about a person who can be told by them, `protected=True` one by which people
 are protected from being treated. Features that are computed from such columns carry their marks.
@@ -15,12 +15,13 @@ from itertools import count
 
 from andon.api.categories import Category
 from andon.api.lift import constant
+from andon.api.passing import Blob, Text, Vector
 from andon.api.rules import strictness
 from andon.api.times import Time
 from andon.api.typed import Bool, Expr, Fixed, Float, Home, Int
-from andon.contracts.dataset import Column, Role, Severity
+from andon.contracts.dataset import WIDEST, Column, Role, Severity
 from andon.expressions import tree
-from andon.expressions.functions import BOOL, CATEGORY, FLOAT, INT, TIME, Type
+from andon.expressions.functions import BLOB, BOOL, CATEGORY, FLOAT, INT, TEXT, TIME, Type, type_of
 from andon.expressions.own_rules import COMPARISONS, Own
 from andon.expressions.patterns import check_pattern
 from andon.expressions.tree import Node
@@ -192,6 +193,49 @@ def category(
             column, CATEGORY, (), allowed, max_null_share, pattern=pattern, severity=severity, tolerance=tolerance
         )
     )
+
+
+def text(
+    *, nullable: bool = False, max_null_share: float | None = None, pii: bool = False, protected: bool = False
+) -> Text:
+    """A column of texts as somebody wrote them, up to 16 MiB each, that pass through unchanged.
+
+    Texts from a set of texts, which are compared and numbered, are a `category`.
+    """
+    column = Column("", "text", "value", nullable, pii=pii, protected=protected)
+    return Text(*_declare(column, TEXT, (), (), max_null_share))
+
+
+def vector(
+    size: int,
+    *,
+    nullable: bool = False,
+    max_null_share: float | None = None,
+    pii: bool = False,
+    protected: bool = False,
+) -> Vector:
+    """A column of vectors, such as embeddings, that pass through unchanged: `size` finite 32-bit floats each.
+
+    Numbers of more than 32 bits are rounded to the nearest, once, when they land. A model takes a vector as so many
+    numbers, `name_0`, `name_1` and so on.
+
+    Raises:
+        UsageError: The size is not a whole number from 1 to 16,384.
+    """
+    given: object = size  # a caller without a type checker may give anything
+    if not isinstance(given, int) or isinstance(given, bool) or not 0 < given <= WIDEST:
+        fix = "Say how many numbers each vector has: vector(384)."
+        raise UsageError("contract.size", f"A vector has 1 to {WIDEST} numbers.", found=repr(size)[:100], fix=fix)
+    column = Column("", "vector", "value", nullable, pii=pii, protected=protected, size=size)
+    return Vector(*_declare(column, type_of(column), (), (), max_null_share))
+
+
+def blob(
+    *, nullable: bool = False, max_null_share: float | None = None, pii: bool = False, protected: bool = False
+) -> Blob:
+    """A column of bytes, such as pictures, up to 16 MiB each, that pass through unchanged."""
+    column = Column("", "blob", "value", nullable, pii=pii, protected=protected)
+    return Blob(*_declare(column, BLOB, (), (), max_null_share))
 
 
 def time(

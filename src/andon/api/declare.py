@@ -19,11 +19,14 @@ from andon.expressions.plan import FeaturePlan, check_expression
 from andon.expressions.target_mean import check_label
 from andon.expressions.tree import columns_of, to_json
 from andon.kernel.errors import UsageError
+from andon.line.matrix import features_of
 
 _MODEL_GATES: Final[tuple[GateKind, ...]] = ("training", "model", "release")
 _NO_NUMBERS: Final = {
     "category": ("text", "Number it: .codes()."),
     "time": ("moment", "Take .hour(tz), or the difference of two moments."),
+    "text": ("free text", "Bring numbers made of it as a vector() column, or take .is_null(); datasets pass it on."),
+    "blob": ("blob", "Bring numbers made of it as a vector() column, or take .is_null(); datasets pass it on."),
 }
 _LABELS: Final = ("bool", "category", "int", "fixed", "float")
 _EXAMPLES: Final = {
@@ -111,6 +114,8 @@ def _feature_set(item: Features, contracts: dict[str, DatasetContract]) -> Featu
             word, instead = _NO_NUMBERS[value.node.type.kind]
             message = f"The feature {name} is a {word}, and models take numbers."
             raise _refuse("not-numeric", message, item.place, f"{item.name}.{name}", instead)
+    with placed(item.place):
+        features_of(plan)
     return FeatureSet(
         name=item.name,
         spine=spine.name,
@@ -137,7 +142,8 @@ def _spine(item: Features, contracts: dict[str, DatasetContract]) -> DatasetCont
         )
     if item.label.node.type.kind not in _LABELS:
         found = item.label.node.type.kind
-        raise _refuse("label", "A moment cannot be predicted.", item.place, found, "Predict a time difference instead.")
+        fix = "Predict a number, true or false, or a category: of two moments their difference."
+        raise _refuse("label", f"No model predicts a value of kind {found}.", item.place, found, fix)
     return spine
 
 

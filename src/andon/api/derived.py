@@ -8,7 +8,7 @@ from andon.api.nearest import unknown
 from andon.api.registered import Derived, Registry
 from andon.contracts.dataset import Column, DatasetContract
 from andon.contracts.declaration import Derivation
-from andon.expressions.functions import Type
+from andon.expressions.functions import Type, type_of
 from andon.expressions.plan import FeaturePlan
 from andon.expressions.tree import columns_of, is_fitted
 from andon.kernel.errors import UsageError
@@ -97,7 +97,7 @@ def _check_names(item: Derived, wanted: set[str], known: str) -> None:
 
 
 def _check_kind(item: Derived, column: Column, found: Type) -> None:
-    promised = Type(column.kind, column.scale)
+    promised = type_of(column)
     if found != promised:
         fix = f"Declare {column.name} as what it is, or convert it: .to_float(), .round(), .to_int()."
         message = f"{item.contract.__name__}.{column.name} is promised as {promised}."

@@ -43,33 +43,6 @@ class Expr(Refusing):
         """Whether there is a value."""
         return ~self.is_null()
 
-    def count(self, *, over: str, match: Bool, where: Bool | None = None) -> Int:
-        """How many matching rows, with a value, fell into the time `over` before the question and were known by then.
-
-        Raises:
-            UsageError: `over` is not a duration, or the contract has no event time.
-            InputError: `match` or `where` are not what they must be.
-        """
-        return Int(self._window("count", over, match, where), match.home)
-
-    def distinct(self, *, over: str, match: Bool, where: Bool | None = None) -> Int:
-        """How many different values matching rows have in the time `over` before the question, known by then.
-
-        Raises:
-            UsageError: `over` is not a duration, or the contract has no event time.
-            InputError: `match` or `where` are not what they must be.
-        """
-        return Int(self._window("distinct", over, match, where), match.home)
-
-    def first(self, *, over: str, match: Bool, where: Bool | None = None) -> Self:
-        """The oldest value of matching rows in the time `over` before the question, known by then; null if none.
-
-        Raises:
-            UsageError: `over` is not a duration, or the contract has no event time.
-            InputError: `match` or `where` are not what they must be.
-        """
-        return type(self)(self._window("first", over, match, where), match.home)
-
     def last(self, *, within: str, match: Bool, where: Bool | None = None) -> Self:
         """The value of the newest matching row known before the question and at most `within` old; null if none.
 
@@ -109,7 +82,41 @@ class Expr(Refusing):
         return node
 
 
-class Ordered(Expr):
+class Comparable(Expr):
+    """A value that may equal another: a number, a moment, true or false, a text from a set of texts."""
+
+    __slots__ = ()
+    __hash__ = object.__hash__
+
+    def count(self, *, over: str, match: Bool, where: Bool | None = None) -> Int:
+        """How many matching rows, with a value, fell into the time `over` before the question and were known by then.
+
+        Raises:
+            UsageError: `over` is not a duration, or the contract has no event time.
+            InputError: `match` or `where` are not what they must be.
+        """
+        return Int(self._window("count", over, match, where), match.home)
+
+    def distinct(self, *, over: str, match: Bool, where: Bool | None = None) -> Int:
+        """How many different values matching rows have in the time `over` before the question, known by then.
+
+        Raises:
+            UsageError: `over` is not a duration, or the contract has no event time.
+            InputError: `match` or `where` are not what they must be.
+        """
+        return Int(self._window("distinct", over, match, where), match.home)
+
+    def first(self, *, over: str, match: Bool, where: Bool | None = None) -> Self:
+        """The oldest value of matching rows in the time `over` before the question, known by then; null if none.
+
+        Raises:
+            UsageError: `over` is not a duration, or the contract has no event time.
+            InputError: `match` or `where` are not what they must be.
+        """
+        return type(self)(self._window("first", over, match, where), match.home)
+
+
+class Ordered(Comparable):
     """A value of which one is the least and one the greatest: a number or a moment."""
 
     __slots__ = ()
@@ -134,7 +141,7 @@ class Ordered(Expr):
         return type(self)(self._window("max", over, match, where), match.home)
 
 
-class Bool(Expr):
+class Bool(Comparable):
     """True, false or null."""
 
     __slots__ = ()

@@ -2,17 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Final, Literal, get_args
 
 from andon.kernel.canonical import Json
 from andon.kernel.digest import Digest, of_value
 from andon.kernel.errors import InputError
 
-Kind = Literal["int", "fixed", "float", "bool", "category", "time"]
+Kind = Literal["int", "fixed", "float", "bool", "category", "time", "text", "vector", "blob"]
 Role = Literal["value", "key", "event_time", "known_at"]
 Severity = Literal["block", "quarantine", "warn"]
 Mark = Literal["pii", "protected"]
 Scope = Literal["row", "pattern", "unique", "exists", "null_share"]
+LONGEST_BYTES: Final = 2**24 - 1  # a text or blob is read at once where it is served, and its length stands in 24 bits
+WIDEST: Final = 2**14
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +23,7 @@ class Column:
 
     Attributes:
         kind: What its values are. `fixed` is a decimal kept as an integer of `scale` decimals; `time` is
-            nanoseconds in UTC.
+            nanoseconds in UTC; `vector` is `size` 32-bit floats. `text`, `vector` and `blob` pass through as they are.
         role: `key` columns and the event time together identify a row; `known_at` says when the row could first be
             known.
         nullable: Whether null is a value.
@@ -31,6 +33,7 @@ class Column:
         segment: Whether measurements are also made for each of its values.
         pii: Whether its values are about a person who can be told by them, alone or with others.
         protected: Whether the law or the owner protects people from being treated by it, as sex, age or origin.
+        size: How many numbers a `vector` has.
     """
 
     name: str
@@ -43,6 +46,7 @@ class Column:
     segment: bool = False
     pii: bool = False
     protected: bool = False
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +141,8 @@ class DatasetContract:
     def to_json(self) -> dict[str, Json]:
         """The contract as JSON; `contract_from_json` reads it back.
 
-        A mark stands there only where it is set, so that a contract without any is the same as before there were marks;
-        so does what only some rules have.
+        A mark and a size stand there only where they are set, so that a contract without any is the same as before
+        there were such; so does what only some rules have.
         """
         return {
             "name": self.name,
@@ -154,6 +158,7 @@ class DatasetContract:
                     "segment": c.segment,
                     **({"pii": True} if c.pii else {}),
                     **({"protected": True} if c.protected else {}),
+                    **({"size": c.size} if c.size else {}),
                 }
                 for c in self.columns
             ],
@@ -200,6 +205,8 @@ def _read(value: Mapping[str, Json]) -> DatasetContract:
     columns = tuple(Column(**_members(item)) for item in _items(value["columns"]))
     for column in columns:
         if column.kind not in get_args(Kind) or column.role not in get_args(Role):
+            raise ValueError(column.name)
+        if type(column.size) is not int or (0 < column.size <= WIDEST) != (column.kind == "vector"):
             raise ValueError(column.name)
     after = value["known_after_ns"]
     return DatasetContract(

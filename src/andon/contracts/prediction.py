@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 from andon.kernel.digest import Digest
 
+Said = str | int | float | bool | tuple[float, ...] | None
+"""What a caller said of one column, as JSON has it: times in nanoseconds, decimals scaled, bytes as base64."""
+
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
@@ -27,7 +30,7 @@ class Prediction:
     answered_ns: int
     release: Digest
     model: Digest
-    entity: Mapping[str, str | int | float | bool | None]
+    entity: Mapping[str, Said]
     inputs: Mapping[str, float | int | str | bool | None]
     outputs: tuple[float, ...]
     state: Mapping[str, Digest]

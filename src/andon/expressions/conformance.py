@@ -30,9 +30,14 @@ _EDGES: Final[Mapping[str, tuple[Value, ...]]] = {
     "int": (0, 1, -1, 2, 7, -7, 100, 2**31, 2**53 + 1, HIGHEST, LOWEST),
     "bool": (True, False),
     "category": ("", "a", "\u00e9", "zz"),
+    "text": ("", "a\nb", "\u00e9", "\0"),
+    "blob": (b"", b"\0", b"\xff\xfe"),
     # The clocks of New York change, a leap day, the ends of a year and of time.
     "time": (0, -1, 1362898799 * _SECOND_NS, 1362898800 * _SECOND_NS, 951782400 * _SECOND_NS, 1704067199 * _SECOND_NS),
 }
+
+
+_SINGLES: Final = struct.unpack("8f", struct.pack("8f", 0.0, -0.0, 1.0, -0.1, 0.3, 1e-45, -3.4e38, 16777217.0))
 
 
 def conformance(plan: FeaturePlan) -> Digest:
@@ -61,7 +66,7 @@ def conformance(plan: FeaturePlan) -> Digest:
     whole = frame.select(compile_frame(node, _column).to_physical().alias(name) for name, node in nodes.items())
     alone = [row.call({name: values[number] for name, values in columns.items()}) for number in range(ROWS)]
     for name in nodes:
-        for number, (one, other) in enumerate(zip(alone, whole[name], strict=True)):
+        for number, (one, other) in enumerate(zip(alone, _values_in(whole[name]), strict=True)):
             value = one[name]
             if _bits(value) != _bits(other):
                 asked = {column: columns[column][number] for column in columns}
@@ -78,12 +83,14 @@ def conformance(plan: FeaturePlan) -> Digest:
 def _values(name: str, type_: Type, texts: list[str]) -> Iterator[Value]:
     """Values of a column: odd ones first, then bits that look random and are always the same."""
     kind = "int" if type_.kind == "fixed" else type_.kind
-    edges = (*_EDGES[kind], *texts) if kind == "category" else _EDGES[kind]
+    edges = (*_EDGES[kind], *texts) if kind == "category" else _EDGES.get(kind, ())
     for number in count():
         bits = sha256(f"{name}/{number}".encode()).digest()
         if number % _NULL_EVERY == _NULL_EVERY - 1:
             yield None
-        elif number < 2 * len(edges) or kind in ("bool", "category"):
+        elif kind == "vector":
+            yield tuple(_SINGLES[(bits[place % len(bits)] + place) % len(_SINGLES)] for place in range(type_.size))
+        elif number < 2 * len(edges) or kind in ("bool", "category", "text", "blob"):
             yield edges[bits[0] % len(edges)]
         else:
             yield _random(kind, bits)
@@ -99,9 +106,22 @@ def _random(kind: str, bits: bytes) -> Value:
 
 def _bits(value: Value) -> str:
     """A value as text that keeps every bit; NaN is null."""
-    if isinstance(value, float):
-        return "null" if value != value else value.hex()
-    return "null" if value is None else f"{type(value).__name__} {value}"
+    match value:
+        case float():
+            return "null" if value != value else value.hex()
+        case None:
+            return "null"
+        case bytes():
+            return f"bytes {value.hex()}"
+        case tuple():
+            return f"vector {' '.join(each.hex() for each in value)}"
+        case _:
+            return f"{type(value).__name__} {value}"
+
+
+def _values_in(column: pl.Series) -> list[Value]:
+    values = column.to_list()
+    return [tuple(value) if isinstance(value, list) else value for value in values]
 
 
 def _physical(type_: Type) -> pl.DataType:

@@ -43,10 +43,14 @@ def dtype_of(type_: Type) -> pl.DataType:
             return pl.Float64()
         case "bool":
             return pl.Boolean()
-        case "category":
+        case "category" | "text":
             return pl.String()
         case "time":
             return pl.Datetime("ns", "UTC")
+        case "vector":
+            return pl.Array(pl.Float32, type_.size)
+        case "blob":
+            return pl.Binary()
 
 
 def _compile(node: Node, name: Name) -> pl.Expr:

@@ -4,18 +4,30 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from andon.contracts.dataset import Kind
+from andon.contracts.dataset import Column, Kind
 
 
 @dataclass(frozen=True, slots=True)
 class Type:
-    """What the values of an expression are: a kind, and the decimals of a `fixed`."""
+    """What the values of an expression are: a kind, the decimals of a `fixed`, and how many numbers a `vector` has."""
 
     kind: Kind
     scale: int = 0
+    size: int = 0
 
     def __str__(self) -> str:
-        return f"fixed({self.scale})" if self.kind == "fixed" else self.kind
+        match self.kind:
+            case "fixed":
+                return f"fixed({self.scale})"
+            case "vector":
+                return f"vector({self.size})"
+            case _:
+                return self.kind
+
+
+def type_of(column: Column) -> Type:
+    """What the values of a contract's column are."""
+    return Type(column.kind, column.scale, column.size)
 
 
 INT: Final = Type("int")
@@ -23,6 +35,8 @@ FLOAT: Final = Type("float")
 BOOL: Final = Type("bool")
 CATEGORY: Final = Type("category")
 TIME: Final = Type("time")
+TEXT: Final = Type("text")
+BLOB: Final = Type("blob")
 
 Signature = Callable[[Sequence[Type]], Type | None]
 
@@ -53,6 +67,7 @@ _EXACT: Final = ("int", "fixed")
 _NUMBERS: Final = ("int", "fixed", "float")
 _ORDERED: Final = (*_NUMBERS, "time")
 _ANY: Final = (*_ORDERED, "bool", "category")
+_ALL: Final = (*_ANY, "text", "vector", "blob")  # the last three pass through: they are there or not, and nothing else
 
 
 def _alike(kinds: Sequence[str], result: Type | None = None) -> Signature:
@@ -76,6 +91,7 @@ def _where(types: Sequence[Type]) -> Type | None:
 
 _TWO_NUMBERS: Final = "two numbers of the same type"
 _ALIKE: Final = "two values of the same type"
+_EQUATABLE: Final = "two numbers, times, bools or categories of the same type"
 _COMPARABLE: Final = "two numbers of the same type, or two times"
 _WINDOW: Final = ("event_time", "match", "over_ns")
 _CALENDAR: Final = ("table", "tz")
@@ -90,8 +106,8 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
     "neg": Function("a number", _alike(_NUMBERS)),
     "abs": Function("a number", _alike(_NUMBERS)),
     "sign": Function("a number", _alike(_NUMBERS, INT)),
-    "eq": Function(_ALIKE, _alike(_ANY, BOOL), 2),
-    "ne": Function(_ALIKE, _alike(_ANY, BOOL), 2),
+    "eq": Function(_EQUATABLE, _alike(_ANY, BOOL), 2),
+    "ne": Function(_EQUATABLE, _alike(_ANY, BOOL), 2),
     "gt": Function(_COMPARABLE, _alike(_ORDERED, BOOL), 2),
     "ge": Function(_COMPARABLE, _alike(_ORDERED, BOOL), 2),
     "lt": Function(_COMPARABLE, _alike(_ORDERED, BOOL), 2),
@@ -99,8 +115,8 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
     "and": Function("two bools", _alike(("bool",)), 2),
     "or": Function("two bools", _alike(("bool",)), 2),
     "not": Function("a bool", _alike(("bool",))),
-    "is_null": Function("any value", _alike(_ANY, BOOL)),
-    "fill_null": Function(_ALIKE, _alike(_ANY), 2),
+    "is_null": Function("any value", _alike(_ALL, BOOL)),
+    "fill_null": Function(_ALIKE, _alike(_ALL), 2),
     "where": Function("a bool and two values of the same type", _where, 3),
     "log": Function("a float", _alike(("float",))),
     "log1p": Function("a float", _alike(("float",))),
@@ -142,14 +158,14 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
         params=("smoothing",),
         optional=("of", "vocabulary", "means", "overall"),
     ),
-    "lookup": Function("any value of another contract", _alike(_ANY), params=("match",), optional=("where",)),
+    "lookup": Function("any value of another contract", _alike(_ALL), params=("match",), optional=("where",)),
     "last": Function(
         "any value of another contract",
-        _alike(_ANY),
+        _alike(_ALL),
         params=("event_time", "match", "within_ns"),
         optional=("where",),
     ),
-    "count": Function("any value of another contract", _alike(_ANY, INT), params=_WINDOW, optional=("where",)),
+    "count": Function("a comparable value of another contract", _alike(_ANY, INT), params=_WINDOW, optional=("where",)),
     "sum": Function("an int or a fixed of another contract", _alike(_EXACT), params=_WINDOW, optional=("where",)),
     "mean": Function(
         "an int or a fixed of another contract", _alike(_EXACT, FLOAT), params=_WINDOW, optional=("where",)
@@ -159,8 +175,10 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
     ),
     "min": Function("a number or a time of another contract", _alike(_ORDERED), params=_WINDOW, optional=("where",)),
     "max": Function("a number or a time of another contract", _alike(_ORDERED), params=_WINDOW, optional=("where",)),
-    "first": Function("any value of another contract", _alike(_ANY), params=_WINDOW, optional=("where",)),
-    "distinct": Function("any value of another contract", _alike(_ANY, INT), params=_WINDOW, optional=("where",)),
+    "first": Function("a comparable value of another contract", _alike(_ANY), params=_WINDOW, optional=("where",)),
+    "distinct": Function(
+        "a comparable value of another contract", _alike(_ANY, INT), params=_WINDOW, optional=("where",)
+    ),
 }
 LEARNED: Final = frozenset({"codes", "standardised", "bins", "target_mean"})
 SUMS: Final = frozenset({"count", "sum", "mean", "std"})

@@ -1,7 +1,8 @@
 """The compiler to Python: all expressions of a row as one generated function, for one question at a time."""
 
 import math
-from collections.abc import Callable, Mapping
+import struct
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,7 +12,7 @@ from andon.expressions.row_functions import SCOPE
 from andon.expressions.tree import Node, means_of, refuse, unlearned
 from andon.expressions.zones import require
 
-Value = None | bool | int | float | str
+Value = None | bool | int | float | str | bytes | tuple[float, ...]
 Name = Callable[[str, str], str]
 
 
@@ -24,7 +25,8 @@ class RowFunction:
         columns: The columns that it reads, with their types.
         source: The generated Python, for people.
         call: Gives the results by name for a mapping from column to value. Values are of their column's exact Python
-            type (`checked` makes sure): float, int, bool, str, a time in nanoseconds, or `None`.
+            type (`checked` makes sure): float, int, bool, str, bytes, a time in nanoseconds, a tuple of floats, or
+            `None`.
     """
 
     names: tuple[str, ...]
@@ -85,8 +87,13 @@ def _checked(name: str, type_: Type, value: object) -> Value:
             return value if math.isinf(value) else None
         case "bool" if isinstance(value, bool):
             return value
-        case "category" if isinstance(value, str):
+        case "category" | "text" if isinstance(value, str):
             return value
+        case "blob" if isinstance(value, bytes):
+            return value
+        case "vector" if isinstance(value, tuple | list) and (vector := single(value)) is not None:
+            if len(vector) == type_.size and vector == tuple(value):
+                return vector
         case "int" | "fixed" | "time" if isinstance(value, int) and not isinstance(value, bool):
             if LOWEST <= value <= HIGHEST:
                 return value
@@ -95,6 +102,17 @@ def _checked(name: str, type_: Type, value: object) -> Value:
     if value is None:
         return None
     raise refuse("value-type", f"{name} must be {type_}.", name, repr(value)[:100], f"Give {name} as {type_}, or null.")
+
+
+def single(values: Sequence[object]) -> tuple[float, ...] | None:
+    """Numbers rounded to 32-bit floats, as a vector has them; `None` where one is no number, or not a finite one."""
+    if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
+        return None
+    try:
+        vector = struct.unpack(form := f"{len(values)}f", struct.pack(form, *values))
+    except (OverflowError, struct.error):
+        return None
+    return vector if all(map(math.isfinite, vector)) else None
 
 
 class _Writer:

@@ -7,7 +7,7 @@ from math import isfinite
 from reprlib import repr as shorten
 from typing import Final, get_args
 
-from andon.contracts.dataset import Kind
+from andon.contracts.dataset import WIDEST, Kind
 from andon.expressions.functions import FUNCTIONS, JOINS, LEARNED, Type
 from andon.expressions.literals import literal_text, literal_value
 from andon.kernel.canonical import Json
@@ -243,6 +243,8 @@ def to_json(node: Node) -> dict[str, Json]:
         members["type"] = node.type.kind
         if node.type.kind == "fixed":
             members["scale"] = node.type.scale
+        elif node.type.kind == "vector":
+            members["size"] = node.type.size
     else:
         members["args"] = [to_json(arg) for arg in node.args]
     for name, value in node.params:
@@ -302,10 +304,12 @@ def _param(name: str, value: Json, depth: int) -> "str | int | bool | tuple[str,
 
 
 def _type(value: Mapping[str, Json]) -> Type:
-    kind, scale = value["type"], value.get("scale", 0)
+    kind, scale, size = value["type"], value.get("scale", 0), value.get("size", 0)
     if kind not in get_args(Kind) or not isinstance(scale, int) or not 0 <= scale <= 18:
         raise ValueError(kind)
-    return Type(kind, scale)  # type: ignore[arg-type]  # just checked
+    if type(size) is not int or (0 < size <= WIDEST) != (kind == "vector"):
+        raise ValueError(kind)
+    return Type(kind, scale, size)  # type: ignore[arg-type]  # just checked
 
 
 def _text(value: Json) -> str:

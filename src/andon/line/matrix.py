@@ -8,6 +8,7 @@ import numpy.typing as npt
 import polars as pl
 
 from andon.contracts.model import Feature
+from andon.expressions.functions import Type
 from andon.expressions.plan import FeaturePlan
 from andon.kernel.errors import InputError
 
@@ -19,14 +20,42 @@ _EXACT_INTEGER: Final = 2**53
 def features_of(plan: FeaturePlan) -> tuple[Feature, ...]:
     """The inputs that a plan gives a model, in order: codes of categories are taken as categories.
 
+    A vector gives as many as it has numbers; see `input_names`. None has the name of another, or of another feature.
+
     Raises:
-        InputError: A feature is not a number.
+        InputError: A feature is no number and no vector of numbers, or a name stands for two things.
     """
-    features = tuple(Feature(name, node.type.kind, categorical=node.op == "codes") for name, node in plan.features)
+    features: list[Feature] = []
+    for name, node in plan.features:
+        kind = "float" if node.type.kind == "vector" else node.type.kind
+        features += [Feature(one, kind, categorical=node.op == "codes") for one in input_names(name, node.type)]
     for feature in features:
         if feature.type not in _NUMERIC:
             raise _not_numeric(feature, "an expression")
-    return features
+    vectors = [name for name, node in plan.features if node.type.kind == "vector"]
+    names = [*(feature.name for feature in features), *vectors]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        message = "A vector's numbers are inputs of their own, and one has the name of something else."
+        raise InputError("package.doubled-input", message, place=twice, found=twice, fix="Rename one of the features.")
+    return tuple(features)
+
+
+def input_names(name: str, type_: Type) -> tuple[str, ...]:
+    """Names of the inputs that a feature gives a model: its own, or `name_0`, `name_1` and so on of a vector."""
+    return tuple(f"{name}_{place}" for place in range(type_.size)) if type_.kind == "vector" else (name,)
+
+
+def inputs_of(features: pl.DataFrame) -> pl.DataFrame:
+    """Features as `evaluate` gives them with a column for each input of the model: vectors become their numbers."""
+    columns: list[pl.Series] = []
+    for column in features.iter_columns():
+        if isinstance(column.dtype, pl.Array):
+            names = input_names(column.name, Type("vector", size=column.dtype.size))
+            columns += column.arr.to_struct(list(names)).struct.unnest().get_columns()
+        else:
+            columns.append(column)
+    return pl.DataFrame(columns)
 
 
 def matrix_of(frame: pl.DataFrame, features: Sequence[Feature]) -> Matrix:
@@ -42,16 +71,44 @@ def matrix_of(frame: pl.DataFrame, features: Sequence[Feature]) -> Matrix:
 def rows_of(rows: Sequence[Mapping[str, object]], features: Sequence[Feature]) -> Matrix:
     """The features of a few rows, as `matrix_of` gives them for a frame of those rows.
 
+    Args:
+        rows: Of each the features of a plan by name; the value of a vector is a tuple of its numbers, or null.
+        features: The model's inputs, in the plan's order.
+
     Raises:
         InputError: A feature is missing, is not a number, or is an integer that a double cannot tell apart.
     """
     matrix = np.empty((len(rows), len(features)))
     for number, values in enumerate(rows):
-        for index, feature in enumerate(features):
-            if feature.name not in values:
-                raise _missing(feature.name, values)
-            matrix[number, index] = _number(values[feature.name], feature)
+        index = 0
+        while index < len(features):
+            feature = features[index]
+            if feature.name in values:
+                matrix[number, index] = _number(values[feature.name], feature)
+                index += 1
+            else:
+                width = _vector_width(values, features, index)
+                vector = values[feature.name.removesuffix("_0")]
+                matrix[number, index : index + width] = vector if isinstance(vector, tuple) else np.nan
+                index += width
     return matrix
+
+
+def _vector_width(values: Mapping[str, object], features: Sequence[Feature], index: int) -> int:
+    """How many inputs the vector takes that begins here; other features have their own values."""
+    first = features[index].name
+    name = first.removesuffix("_0")
+    vector = values.get(name)
+    width = 0
+    for feature in features[index:]:
+        if feature.name != f"{name}_{width}" or feature.name in values:
+            break
+        width += 1
+    if name == first or name not in values or (vector is not None and not isinstance(vector, tuple)):
+        raise _missing(first, values)
+    if vector is not None and len(vector) != width:
+        raise _missing(f"{name}_{min(width, len(vector))}", values)
+    return width
 
 
 def _numbers(frame: pl.DataFrame, feature: Feature) -> npt.NDArray[np.float64]:

@@ -2,8 +2,8 @@
 
 The form `ld1` is the digest of canonical JSON that holds the number of rows and, by column name, the column's type and
 the sha256 of each of its parts: `valid` (one byte per row, 1 or 0), `values` (little-endian int64, IEEE double or one
-byte per row; for text the UTF-8 bytes of all rows, joined) and, for text, `lengths` (the bytes of each row as int64). A
-null row is zero in all parts.
+byte per row; for a vector its IEEE singles; for text and bytes those of all rows, joined) and, for text and bytes,
+`lengths` (the bytes of each row as int64). A null row is zero in all parts.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ def logical_digest(frame: pl.DataFrame) -> Digest:
     instead of `0.0` and any other NaN; a null differs from every value, NaN included.
 
     Args:
-        frame: Columns of integers, floats, booleans, text, categories, dates and times.
+        frame: Columns of integers, floats, booleans, text, categories, dates, times, bytes, vectors of 32-bit floats.
 
     Raises:
         InputError: A column has another type, or a time that nanoseconds since 1970 cannot hold.
@@ -68,7 +68,7 @@ def _column(column: pl.Series) -> Mapping[str, str]:
 
 
 def _canonical(column: pl.Series) -> tuple[str, pl.Series]:
-    """The name of a column's type, and the column as one of int64, double, boolean or text."""
+    """The name of a column's type, and the column as one of int64, double, boolean, bytes or vectors."""
     dtype = column.dtype
     if dtype in _SMALL_INTEGERS:
         return "int", column.cast(pl.Int64)
@@ -77,7 +77,11 @@ def _canonical(column: pl.Series) -> tuple[str, pl.Series]:
     if dtype == pl.Boolean:
         return "bool", column
     if dtype == pl.String or isinstance(dtype, pl.Categorical | pl.Enum):
-        return "text", column.cast(pl.String)
+        return "text", column.cast(pl.String).cast(pl.Binary)
+    if dtype == pl.Binary:
+        return "bytes", column
+    if isinstance(dtype, pl.Array) and dtype.inner == pl.Float32 and len(dtype.shape) == 1:
+        return f"vector:{dtype.size}", column
     if dtype == pl.Date:
         return "date", column.to_physical().cast(pl.Int64)
     if isinstance(dtype, pl.Datetime):
@@ -87,7 +91,7 @@ def _canonical(column: pl.Series) -> tuple[str, pl.Series]:
         f"Column {column.name!r} has a type that no contract can declare.",
         place=column.name,
         found=str(dtype),
-        fix="Use integers, floats, booleans, text, dates or times.",
+        fix="Use integers, floats, booleans, text, dates, times, vectors of 32-bit floats or bytes.",
     )
 
 
@@ -106,10 +110,14 @@ def _nanoseconds(column: pl.Series) -> pl.Series:
 
 def _parts(values: pl.Series) -> Iterator[tuple[str, bytes]]:
     yield "valid", values.is_not_null().cast(pl.UInt8).to_numpy().tobytes()
-    if values.dtype == pl.String:
-        text = values.fill_null("")
-        yield "lengths", text.str.len_bytes().to_numpy().astype("<i8").tobytes()
-        yield "values", "".join(text.str.join("").to_list()).encode()
+    if values.dtype == pl.Binary:
+        data = values.fill_null(b"")
+        yield "lengths", data.bin.size().to_numpy().astype("<i8").tobytes()
+        yield "values", b"".join(data.to_list())
+    elif isinstance(values.dtype, pl.Array):
+        present = values.is_not_null().to_numpy()[:, None]
+        singles = np.where(present, values.to_numpy(), np.float32(0.0)) + np.float32(0.0)  # turns -0.0 into 0.0
+        yield "values", np.where(np.isnan(singles), np.float32(np.nan), singles).astype("<f4").tobytes()
     elif values.dtype == pl.Float64:
         numbers = values.fill_null(0.0).to_numpy() + 0.0  # turns -0.0 into 0.0
         yield "values", np.where(np.isnan(numbers), np.nan, numbers).astype("<f8").tobytes()

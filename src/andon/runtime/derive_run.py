@@ -102,15 +102,21 @@ def _work(line: Line, run: Run) -> _Work:
     contract = line.contracts[derivation.contract]
     pinned = cast("Mapping[str, Digest]", run.facts["datasets"])
     datasets = {name: pinned[name] for name in contracts_of_derivation(derivation)}
+    made_of = identity_of(derivation, contract, pinned)
+    until = max(int(str(line.records.manifests.get(digest).facts[UNTIL])) for digest in datasets.values())
+    references = {name: pinned[name] for name in contract.references}
+    return _Work(derivation, contract, datasets, references, compared(line, run), until, made_of)
+
+
+def identity_of(derivation: Derivation, contract: DatasetContract, datasets: Mapping[str, Digest]) -> Digest:
+    """Identity of everything that decides a derivation's rows; a batch of them says it under `MADE_OF`."""
     made_of: dict[str, Json] = {
         "plan": derivation.plan,
         "known_after_ns": str(derivation.known_after_ns),
         "contract": contract.digest(),
-        "datasets": pinned,
+        "datasets": datasets,
     }
-    references = {name: pinned[name] for name in contract.references}
-    until = max(int(str(line.records.manifests.get(digest).facts[UNTIL])) for digest in datasets.values())
-    return _Work(derivation, contract, datasets, references, compared(line, run), until, of_value(made_of))
+    return of_value(made_of)
 
 
 def _make(line: Line, work: _Work, replaced: Manifest | None, key: Digest) -> Made:

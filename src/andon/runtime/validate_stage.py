@@ -19,7 +19,7 @@ from andon.kernel.canonical import Json, dumps, loads
 from andon.kernel.digest import Digest, short
 from andon.line.features.snapshot import ROW_ID, SEGMENT, as_served, targets
 from andon.line.features.split import LABEL
-from andon.line.matrix import matrix_of
+from andon.line.matrix import inputs_of, matrix_of
 from andon.line.validate.calibration import reliability
 from andon.line.validate.marked import measure_marks
 from andon.line.validate.report import About, report
@@ -161,7 +161,7 @@ def _champion(case: _Case) -> Champion | None:
     plan = plan_from_json(package_of(line, case.champion).plan)
     spine = case.frame(SPINE)
     datasets = {item.role.removeprefix("dataset:"): item.digest for item in case.snapshot.inputs}
-    answers = ask(line, case.champion, evaluate(plan, spine, open_tables(line, datasets)))
+    answers = ask(line, case.champion, inputs_of(evaluate(plan, spine, open_tables(line, datasets))))
     before = line.records.manifests.get(case.champion.inputs_of("snapshot")[0])
     learned: set[str] = set()
     for part in PARTS:

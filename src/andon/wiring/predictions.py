@@ -11,7 +11,7 @@ from typing import Final, cast
 import polars as pl
 
 from andon.adapters.asgi.records import PackedRecords
-from andon.contracts.prediction import Prediction
+from andon.contracts.prediction import Prediction, Said
 from andon.kernel.errors import InputError, IntegrityError
 from andon.line.serve.folder import ServeFolder
 from andon.line.serve.journal import Journal
@@ -20,7 +20,6 @@ from andon.line.serve.upkeep import status_path
 from andon.wiring.settings import Settings
 
 _JOURNAL: Final = "open.journal"
-_Value = str | int | float | bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,11 +133,16 @@ def predictions_in(batch: Batch) -> Iterator[Prediction]:
             answered_ns=row["answered"],
             release=row["release"],
             model=row["model"],
-            entity=cast("Mapping[str, _Value]", json.loads(row["entity"])),
+            entity=_entity(row["entity"]),
             inputs=row.get("inputs") or {},
             outputs=tuple(row["outputs"]),
             state=cast("Mapping[str, str]", json.loads(row["state"])),
         )
+
+
+def _entity(text: str) -> Mapping[str, Said]:
+    said = cast("Mapping[str, Said | list[float]]", json.loads(text))
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in said.items()}
 
 
 def _ids(batch: Batch) -> frozenset[str]:

@@ -14,12 +14,13 @@ from andon.contracts.model import Package
 from andon.contracts.prediction import Prediction
 from andon.expressions.evaluate import evaluate, spine_of
 from andon.expressions.plan import FeaturePlan, plan_from_json
+from andon.expressions.row import Value
 from andon.gates.chain import release_facts
 from andon.kernel.canonical import dumps
 from andon.kernel.digest import Digest, short
-from andon.line.matrix import matrix_of
+from andon.line.matrix import inputs_of, matrix_of
 from andon.line.package import PACKAGE, read_package
-from andon.line.serve.entity import SpineRows
+from andon.line.serve.entity import SpineRows, values_of
 from andon.runtime.line import Line
 from andon.runtime.tables import open_tables
 from andon.store.manifest import Manifest
@@ -29,7 +30,7 @@ from andon.wiring.settings import Settings
 SKEW: Final = "features.skew"
 _SHOWN = 5
 Cell = str | int | float | bool | None
-Question = tuple[Prediction, Mapping[str, Cell]]
+Question = tuple[Prediction, Mapping[str, Value]]
 Numbers = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
@@ -193,7 +194,8 @@ def _questions(contract: DatasetContract, asked: Sequence[Prediction], rows: pl.
     keys = set(contract.of_role("key"))
     found: list[Question] = []
     for one in asked:
-        row = one.entity if spine is None or set(one.entity) > keys else spine.find([one.entity], one.asked_ns)[0]
+        said = values_of(contract, one.entity)
+        row = said if spine is None or set(said) > keys else spine.find([said], one.asked_ns)[0]
         found += [(one, row)] if row is not None else []
     return found
 
@@ -207,7 +209,7 @@ def _compared(
     """The features of questions, computed for all at once, beside what the model saw."""
     predictions = [one for one, _ in questions]
     spine = spine_of(plan, [row for _, row in questions], [one.asked_ns for one in predictions])
-    now = matrix_of(evaluate(plan, spine, tables), package.features)
+    now = matrix_of(inputs_of(evaluate(plan, spine, tables)), package.features)
     then = np.array([[_number(one.inputs.get(each.name)) for each in package.features] for one in predictions])
     odd = ~_same(now, then)
     found = []

@@ -18,6 +18,7 @@ from andon.adapters.asgi.wire import (
     PredictionsResponse,
     PredictRequest,
     PredictResponse,
+    Shown,
 )
 from andon.contracts.model import Package
 from andon.contracts.prediction import Prediction
@@ -192,8 +193,10 @@ def _told(package: Package, made: Prediction, features: Mapping[str, object] | N
     return EntityPrediction(made.id, max(probabilities, key=lambda name: probabilities[name]), probabilities, shown)
 
 
-def _shown(features: Mapping[str, object]) -> Entity:
-    return {name: value if isinstance(value, bool | int | float | str) else None for name, value in features.items()}
+def _shown(features: Mapping[str, object]) -> Shown:
+    return {
+        name: value if isinstance(value, bool | int | float | str | tuple) else None for name, value in features.items()
+    }
 
 
 def _decode(decoder: msgspec.json.Decoder[T], body: bytes, form: str) -> T:

@@ -5,8 +5,10 @@ from typing import Final
 import msgspec
 
 Data = list[bool | int | float | str | list[bool | int | float | str | None] | None]
-Entity = dict[str, bool | int | float | str | None]
-"""Columns of a row, or features, by name."""
+Entity = dict[str, bool | int | float | str | list[bool | int | float | str | None] | None]
+"""Columns of a row by name."""
+Shown = dict[str, bool | int | float | str | tuple[float, ...] | None]
+"""Features by name."""
 Parameters = dict[str, bool | int | float | str]
 
 
@@ -60,7 +62,7 @@ class PredictResponse(msgspec.Struct, omit_defaults=True):
     sequence: int
     asked: str
     probabilities: dict[str, float] | None = None
-    features: Entity | None = None
+    features: Shown | None = None
 
 
 class EntityPrediction(msgspec.Struct, omit_defaults=True):
@@ -69,7 +71,7 @@ class EntityPrediction(msgspec.Struct, omit_defaults=True):
     id: str
     prediction: float | str
     probabilities: dict[str, float] | None = None
-    features: Entity | None = None
+    features: Shown | None = None
 
 
 class PredictionsResponse(msgspec.Struct):

@@ -1,10 +1,12 @@
 """Blocks: the rows behind one key and one stretch of time, as columns of eight bytes that bisection reads in place.
 
 A block is `checksum, is_wide, (begin, rows) of each section, columns of each section, texts`: whole numbers of eight
-bytes in the byte order of the machine, but for the texts at its end. A section is a table in one order. Where sums of
-a block could leave 64 bits it is wide: its running sums are then the values themselves, added up when asked.
+bytes in the byte order of the machine, but for the texts, bytes and vectors at its end, each once. A section is a table
+in one order. Where sums of a block could leave 64 bits it is wide: its running sums are then the values themselves,
+added up when asked.
 """
 
+import struct
 import sys
 import zlib
 from collections.abc import Iterator, Sequence
@@ -16,6 +18,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from andon.contracts.dataset import LONGEST_BYTES
+from andon.expressions.functions import Type
 from andon.expressions.row import Value
 from andon.kernel.errors import IntegrityError
 
@@ -23,7 +27,8 @@ Numbers = NDArray[np.int64]
 WIDE: Final = 1
 ORDER: Final = sys.byteorder
 _FIRST: Final = 2
-_LENGTH_BITS: Final = 24
+_LENGTH_BITS: Final = LONGEST_BYTES.bit_length()
+_SINGLE_BYTES: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +46,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """The different texts of each block, one after the other.
+    """The different texts of each block, bytes and vectors too, one after the other.
 
     Attributes:
         data: Those of all blocks.
@@ -74,16 +79,21 @@ class Block:
                 if self._floats is None:
                     self._floats = self._bytes[: len(self.numbers) * 8].cast("d")
                 return float(self._floats[place])
-            case "category":
-                return self._text(self.numbers[place])
+            case "category" | "text":
+                return str(self._piece(self.numbers[place]), "utf-8")
+            case "blob":
+                return bytes(self._piece(self.numbers[place]))
+            case "vector":
+                piece = self._piece(self.numbers[place])
+                return struct.unpack(f"{len(piece) // _SINGLE_BYTES}f", piece)
             case "bool":
                 return bool(self.numbers[place])
             case _:
                 return int(self.numbers[place])
 
-    def _text(self, where: int) -> str:
+    def _piece(self, where: int) -> memoryview:
         begin = len(self._bytes) - (where >> _LENGTH_BITS)
-        return str(self._bytes[begin : begin + (where & ((1 << _LENGTH_BITS) - 1))], "utf-8")
+        return self._bytes[begin : begin + (where & LONGEST_BYTES)]
 
 
 def place_of(section: int) -> int:
@@ -144,19 +154,25 @@ def encoded(series: pl.Series) -> tuple[Numbers, Numbers]:
     return series.cast(pl.Int64).fill_null(0).to_numpy(), present
 
 
+def is_long(type_: Type) -> bool:
+    """Whether values of a type stand among the texts of a block: they are no numbers of eight bytes."""
+    return type_.kind in ("category", "text", "vector", "blob")
+
+
 def place_texts(events: pl.DataFrame, names: Sequence[str], count: int) -> tuple[pl.DataFrame, Texts]:
     """Texts replaced by numbers that say where in its block each stands: how far from the end, and how long it is.
 
     Args:
         events: Rows with `_key`, the number of their block.
-        names: The columns of texts.
+        names: The columns of texts, bytes and vectors.
         count: How many blocks there are.
     """
     if not names:
         return events, Texts(b"", [0] * count)
+    events = events.with_columns(_data(events[name]) for name in names)
     rows = [events.select("_key", pl.col(name).alias("_text")) for name in names]
     found = pl.concat(rows).drop_nulls().unique().sort("_key", "_text")
-    found = found.with_columns(pl.col("_text").str.len_bytes().cast(pl.Int64).alias("_size"))
+    found = found.with_columns(pl.col("_text").bin.size().cast(pl.Int64).alias("_size"))
     behind = pl.col("_size").cum_sum(reverse=True).over("_key")
     found = found.with_columns((behind * 2**_LENGTH_BITS + pl.col("_size")).alias("_place"))
     for name in names:
@@ -165,4 +181,12 @@ def place_texts(events: pl.DataFrame, names: Sequence[str], count: int) -> tuple
         events = events.with_columns(placed.alias(name))
     sizes = np.zeros(count, dtype=np.int64)
     np.add.at(sizes, found["_key"].to_numpy(), found["_size"].to_numpy())
-    return events, Texts("".join(found["_text"]).encode(), np.cumsum(sizes).tolist())
+    return events, Texts(b"".join(found["_text"]), np.cumsum(sizes).tolist())
+
+
+def _data(column: pl.Series) -> pl.Series:
+    """Texts, bytes or vectors as bytes."""
+    if not isinstance(column.dtype, pl.Array):
+        return column.cast(pl.Binary)
+    rows = zip(column.to_numpy(), column.is_not_null(), strict=True)
+    return pl.Series(column.name, [row.tobytes() if is_there else None for row, is_there in rows], dtype=pl.Binary)

@@ -12,7 +12,7 @@ from andon.expressions.frame import dtype_of
 from andon.expressions.functions import EXTREMES, SUMS, TIME
 from andon.expressions.joins import Join, Rows
 from andon.expressions.literals import HIGHEST, LOWEST
-from andon.expressions.online.block import Block, Numbers, Section, pack, place_texts
+from andon.expressions.online.block import Block, Numbers, Section, is_long, pack, place_texts
 from andon.expressions.online.key import PREFIX_BYTES, block_key
 from andon.expressions.online.members import Distinct, Extremes
 from andon.expressions.online.newest import Last, Versions
@@ -48,7 +48,7 @@ class Group:
         self.digest: Digest = of_value(_described(rows, ordered))
         self.prefix = bytes.fromhex(hex_of(self.digest))[:PREFIX_BYTES]
         self._values = value_names(tuple(dict.fromkeys(join.value for join in ordered.values())))
-        self._texts = [name for value, name in self._values.items() if value.type.kind == "category"]
+        self._texts = [name for value, name in self._values.items() if is_long(value.type)]
         self._lives = [_end(join) for join in dict.fromkeys(ordered.values()) if join.op != "lookup"]
         lengths = [join.length_ns + join.hop_ns for join in joins.values() if join.op != "lookup"]
         self._longest_ns = max(lengths, default=0)

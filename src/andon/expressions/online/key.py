@@ -23,6 +23,8 @@ def block_key(prefix: bytes, parts: Sequence[Value], span: int) -> bytes:
         if isinstance(part, str):
             text = part.encode()
             told += [len(text).to_bytes(4, "big"), text]
+        elif isinstance(part, bytes | tuple):
+            raise TypeError(part)
         else:
             told.append(int(part or 0).to_bytes(_NUMBER_BYTES, "big", signed=True))
     whole = b"".join(told)

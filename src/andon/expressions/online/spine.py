@@ -9,8 +9,8 @@ import polars as pl
 from andon.contracts.dataset import DatasetContract
 from andon.expressions.events import EVENT, KNOWN, check_columns, in_order
 from andon.expressions.frame import dtype_of
-from andon.expressions.functions import TIME, Type
-from andon.expressions.online.block import Block, Section, encoded, pack, place_of, place_texts
+from andon.expressions.functions import TIME, type_of
+from andon.expressions.online.block import Block, Section, encoded, is_long, pack, place_of, place_texts
 from andon.expressions.online.key import PREFIX_BYTES, block_key
 from andon.expressions.row import Value
 from andon.kernel.canonical import Json
@@ -30,7 +30,7 @@ class SpineBlocks:
     def __init__(self, contract: DatasetContract) -> None:
         self.contract = contract.name
         self._keys = contract.of_role("key")
-        self._types = {column.name: Type(column.kind, column.scale) for column in contract.columns}
+        self._types = {column.name: type_of(column) for column in contract.columns}
         self._event = contract.event_time
         columns: Json = {name: str(type_) for name, type_ in self._types.items()}
         told: Json = {"format": _FORMAT, "rows": contract.name, "keys": list(self._keys), "columns": columns}
@@ -86,9 +86,7 @@ class SpineBlocks:
         numbered = blocks.select(keys).with_columns(pl.int_range(pl.len(), dtype=pl.Int64).alias("_key"))
         rows = rows.join(numbered, on=keys, how="left").sort("_key", EVENT, KNOWN, *in_order(rows))
         counts = blocks["len"].cast(pl.Int64).to_numpy()
-        rows, texts = place_texts(
-            rows, [name for name, type_ in self._types.items() if type_.kind == "category"], len(counts)
-        )
+        rows, texts = place_texts(rows, [name for name, type_ in self._types.items() if is_long(type_)], len(counts))
         ranked = rows.with_columns(pl.int_range(pl.len(), dtype=pl.Int64).alias(_RANK))
         known = ranked.select("_key", KNOWN, _RANK).sort("_key", KNOWN, _RANK)
         newest = rows.select(pl.all().gather(known[_RANK].cum_max()))  # ranks grow from block to block

@@ -15,7 +15,7 @@ from andon.kernel.canonical import Json
 from andon.kernel.errors import InputError
 from andon.line.features.snapshot import ROW_ID, SERVED, Columns, Snapshot, classes_of, snapshot
 from andon.line.features.split import LABEL, PARTS, Split, SplitSpec, split
-from andon.line.matrix import features_of
+from andon.line.matrix import features_of, inputs_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ def build(definition: Definition, spine: pl.DataFrame, tables: Mapping[str, pl.L
     rows = spine.filter(kept)
     made = snapshot(
         rows,
-        learned.features(rows, is_fit.filter(kept), tables),
+        inputs_of(learned.features(rows, is_fit.filter(kept), tables)),
         labels.filter(kept),
         replace(parts, parts=parts.parts.filter(kept)),
         spec,

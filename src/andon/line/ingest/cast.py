@@ -7,6 +7,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import polars as pl
 
 from andon.contracts.dataset import Column, DatasetContract
+from andon.expressions.frame import dtype_of
+from andon.expressions.functions import type_of
 from andon.kernel.errors import InputError
 from andon.line.ingest import convert
 
@@ -19,7 +21,9 @@ def cast_landed(frame: pl.DataFrame | pl.LazyFrame, contract: DatasetContract) -
         columns in its order, a Boolean reason column `<column>.type` for each column with values that may not convert
         (true where one did not; the typed value is then null), and `_row` (Int64, from 0). NaN becomes null. A number
         becomes a `fixed` value by rounding half to even, once, from its exact value. Times without a zone are read in
-        the column's zone: an hour that comes twice is the earlier one, an hour that the clocks skip does not convert.
+        the column's zone: an hour that comes twice is the earlier one, an hour that the clocks skip does not convert. A
+        vector does not convert where it has another length, or a number that is missing or not finite; a text or blob
+        where it is longer than 16 MiB.
 
     Raises:
         InputError: A declared column is missing, a column is not declared, there are no columns at all, or a column's
@@ -44,7 +48,7 @@ def cast_landed(frame: pl.DataFrame | pl.LazyFrame, contract: DatasetContract) -
 
 def physical_schema(contract: DatasetContract) -> pl.Schema:
     """Names and physical types of a contract's columns, in order."""
-    return pl.Schema({column.name: convert.PHYSICAL[column.kind] for column in contract.columns})
+    return pl.Schema({column.name: dtype_of(type_of(column)) for column in contract.columns})
 
 
 def _is_sure(column: Column, dtype: pl.DataType) -> bool:
@@ -55,7 +59,9 @@ def _is_sure(column: Column, dtype: pl.DataType) -> bool:
         return dtype.is_numeric() or dtype == pl.Null
     if column.kind == "category":
         return True
-    return dtype in (convert.PHYSICAL[column.kind], pl.Null)
+    if column.kind in ("text", "vector", "blob"):
+        return dtype == pl.Null
+    return dtype in (dtype_of(type_of(column)), pl.Null)
 
 
 def _check_names(found: Collection[str], contract: DatasetContract) -> None:

@@ -1,11 +1,14 @@
 """One raw column to one kind, as a Polars expression: null wherever a value has no exact counterpart."""
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Final
 
 import polars as pl
 
-from andon.contracts.dataset import Column, Kind
+from andon.contracts.dataset import LONGEST_BYTES, Column, Kind
+from andon.expressions.frame import dtype_of
+from andon.expressions.functions import type_of
 from andon.kernel.errors import InputError
 
 _LARGEST_EXACT: Final = 2**53  # beyond it neighbouring integers share a double
@@ -19,15 +22,9 @@ _MOMENT: Final = (
     r"(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]{1,9}0*)?)?"
     r"\s?(?:[Zz]|[+-](?:0[0-9]|1[0-4])(?::?[0-5][0-9])?)?)?$"
 )
+_NUMBER: Final = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
+_NUMBERS: Final = rf"^\[\s*{_NUMBER}(?:\s*,\s*{_NUMBER})*\s*\]$"
 _UTC: Final = pl.Datetime("ns", "UTC")
-PHYSICAL: Final[Mapping[Kind, pl.DataType]] = {
-    "int": pl.Int64(),
-    "fixed": pl.Int64(),
-    "float": pl.Float64(),
-    "bool": pl.Boolean(),
-    "category": pl.String(),
-    "time": _UTC,
-}
 
 
 def value_of(column: Column, dtype: pl.DataType) -> pl.Expr:
@@ -37,7 +34,7 @@ def value_of(column: Column, dtype: pl.DataType) -> pl.Expr:
         InputError: No value of that type can become the declared kind.
     """
     if dtype == pl.Null:
-        return pl.col(column.name).cast(PHYSICAL[column.kind])
+        return pl.col(column.name).cast(dtype_of(type_of(column)))
     expression = _CONVERTERS[column.kind](column, dtype)
     if expression is None:
         raise _refuse(column, dtype)
@@ -53,6 +50,23 @@ def is_present(name: str, dtype: pl.DataType) -> pl.Expr:
 def is_text(dtype: pl.DataType) -> bool:
     """Whether a raw column holds text."""
     return dtype == pl.String or isinstance(dtype, pl.Categorical | pl.Enum)
+
+
+def as_text(rows: pl.DataFrame) -> pl.DataFrame:
+    """Raw rows as text from which each can be corrected: lists as JSON has them, bytes as base64, other values as such.
+
+    A list of numbers, and its text, become the same vector.
+    """
+    return pl.DataFrame([_as_text(column) for column in rows.iter_columns()])
+
+
+def _as_text(column: pl.Series) -> pl.Series:
+    if column.dtype == pl.Binary:
+        return column.bin.encode("base64")
+    if isinstance(column.dtype, pl.List | pl.Array):
+        texts = [None if value is None else json.dumps(value, default=str) for value in column.to_list()]
+        return pl.Series(column.name, texts, dtype=pl.String)
+    return column.cast(pl.String)
 
 
 def _integer(column: Column, dtype: pl.DataType) -> pl.Expr | None:
@@ -154,6 +168,34 @@ def _category(column: Column, dtype: pl.DataType) -> pl.Expr | None:
     return raw.cast(pl.String) if is_scalar or isinstance(dtype, pl.Datetime) else None
 
 
+def _free_text(column: Column, dtype: pl.DataType) -> pl.Expr | None:
+    text = pl.col(column.name).cast(pl.String)
+    return pl.when(text.str.len_bytes() <= LONGEST_BYTES).then(text) if is_text(dtype) else None
+
+
+def _blob(column: Column, dtype: pl.DataType) -> pl.Expr | None:
+    raw = pl.col(column.name)
+    return pl.when(raw.bin.size() <= LONGEST_BYTES).then(raw) if dtype == pl.Binary else None
+
+
+def _vector(column: Column, dtype: pl.DataType) -> pl.Expr | None:
+    """Lists of exactly so many finite numbers, or texts that are such lists in JSON's form."""
+    raw = pl.col(column.name)
+    if is_text(dtype):
+        numbers = _valid(raw, _NUMBERS).str.strip_chars("[]").str.split(",")
+        return _of_size(numbers.list.eval(pl.element().str.strip_chars().cast(pl.Float64, strict=False)), column.size)
+    inner = dtype.inner if isinstance(dtype, pl.List | pl.Array) else None
+    if inner is None or not (inner.is_numeric() or inner == pl.Null):
+        return None
+    return _of_size(raw.arr.to_list() if isinstance(dtype, pl.Array) else raw, column.size)
+
+
+def _of_size(lists: pl.Expr, size: int) -> pl.Expr:
+    numbers = lists.cast(pl.List(pl.Float32), strict=False)
+    is_finite = numbers.list.eval(pl.element().is_finite().fill_null(value=False)).list.all()
+    return pl.when((numbers.list.len() == size) & is_finite).then(numbers).list.to_array(size)
+
+
 def _time(column: Column, dtype: pl.DataType) -> pl.Expr | None:
     raw = pl.col(column.name)
     if dtype == _UTC:
@@ -234,4 +276,7 @@ _CONVERTERS: Final[Mapping[Kind, Callable[[Column, pl.DataType], pl.Expr | None]
     "bool": _boolean,
     "category": _category,
     "time": _time,
+    "text": _free_text,
+    "vector": _vector,
+    "blob": _blob,
 }

@@ -1,6 +1,6 @@
 """Rows that come from published datasets instead of a source: one for each row of a spine, and when it can be known."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 import polars as pl
@@ -13,7 +13,11 @@ _DIGITS = 38
 
 
 def derive(
-    plan: FeaturePlan, contract: DatasetContract, tables: Mapping[str, pl.LazyFrame], known_after_ns: int
+    plan: FeaturePlan,
+    contract: DatasetContract,
+    tables: Mapping[str, pl.LazyFrame],
+    known_after_ns: int,
+    only: Sequence[int] | None = None,
 ) -> pl.DataFrame:
     """The rows of a derived dataset, as a source would bring them: they are still to be judged.
 
@@ -26,15 +30,17 @@ def derive(
         contract: What the rows are promised to be; its column of the role `known_at` is filled in here.
         tables: Published datasets by contract, the spine's too, with `_known_at`, `_object` and `_row`.
         known_after_ns: How much later they are there than they could be.
+        only: The places of the spine's rows to derive for; all by default.
 
     Returns:
-        The contract's columns in its order; one row for each row of the spine, in its order. A moment that nanoseconds
-        cannot hold is null.
+        The contract's columns in its order; one row for each of these rows of the spine, in order. A moment that
+        nanoseconds cannot hold is null.
 
     Raises:
         InputError: A table or a column is missing or of another type, or a sum does not fit into 64 bits.
     """
-    spine = tables[plan.spine].collect()
+    whole = tables[plan.spine].collect()
+    spine = whole if only is None else whole[only]
     computed = evaluate(plan, spine, tables)
     known = spine.select(_known_at(plan.asked, known_after_ns)).to_series()
     filled = dict.fromkeys(contract.of_role("known_at"), known)

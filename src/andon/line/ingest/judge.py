@@ -11,6 +11,7 @@ from andon.contracts.dataset import DatasetContract
 from andon.kernel.canonical import Json
 from andon.kernel.errors import IntegrityError
 from andon.line.ingest.cast import cast_landed
+from andon.line.ingest.convert import as_text
 from andon.line.ingest.identity import Rows, breaks_unique, compare
 from andon.line.ingest.reasons import CONFLICT, PUBLISHED, own_reasons, with_found
 
@@ -147,7 +148,7 @@ def _rows(frame: pl.DataFrame, raw: pl.DataFrame, contract: DatasetContract, fai
     texts = []
     for reason, failed in failures.items():
         if failed.any():
-            text = raw[reason.removesuffix(".type")].cast(pl.String)
+            text = as_text(raw.select(reason.removesuffix(".type"))).to_series()
             texts.append(text.zip_with(failed, pl.Series([None], dtype=pl.String)).alias(f"?{reason}"))
     payload = (*(column.name for column in contract.columns), *(text.name for text in texts))
     return Rows(contract, frame.with_columns(texts), payload, _any(failures, frame.height))
@@ -190,7 +191,7 @@ def _good(frame: pl.DataFrame, contract: DatasetContract, keep: pl.Series) -> pl
 def _quarantined(raw: pl.DataFrame, flags: Mapping[str, pl.Series], is_broken: pl.Series) -> pl.DataFrame:
     numbers = is_broken.arg_true().cast(pl.Int64)
     seen = {reason: flag for reason, flag in flags.items() if flag.any()}
-    rows = raw[numbers].select(pl.all().cast(pl.String))
+    rows = as_text(raw[numbers])
     if not seen:
         return rows.with_columns(_reasons=pl.Series([], dtype=pl.List(pl.String)), _row=numbers)
     marks = pl.DataFrame([flag.gather(numbers).alias(reason) for reason, flag in seen.items()])

@@ -8,11 +8,12 @@ import polars as pl
 
 from andon.contracts.dataset import DatasetContract
 from andon.contracts.evidence import Measurement
+from andon.expressions.frame import dtype_of
+from andon.expressions.functions import type_of
 from andon.kernel.digest import Digest
 from andon.kernel.errors import InputError
 from andon.line.ingest.before import Before, measure_against
 from andon.line.ingest.cast import physical_schema
-from andon.line.ingest.convert import PHYSICAL
 from andon.line.ingest.judge import NOTHING, Counts, judge_rows
 from andon.line.ingest.measure import measure_batch
 from andon.measures.logical import logical_digest, parquet_bytes
@@ -142,7 +143,7 @@ def _schema(path: Path, digest: Digest) -> pl.Schema:
 
 def _column(name: str, found: pl.Schema, contract: DatasetContract, digest: Digest) -> pl.Expr:
     column = contract.column(name)
-    dtype = PHYSICAL[column.kind]
+    dtype = dtype_of(type_of(column))
     if name not in found and column.nullable:
         return pl.lit(None, dtype=dtype).alias(name)
     if found.get(name) != dtype:

@@ -11,10 +11,12 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from andon.contracts.dataset import Column, DatasetContract
+from andon.contracts.dataset import LONGEST_BYTES, Column, DatasetContract
+from andon.contracts.prediction import Said
 from andon.expressions.patterns import is_match
-from andon.expressions.row import RowFunction, Value, compile_row
+from andon.expressions.row import RowFunction, Value, compile_row, single
 from andon.expressions.tree import from_json
+from andon.kernel.armour import unwrap, wrap
 from andon.kernel.clock import parse_iso
 from andon.kernel.errors import InputError, UsageError
 
@@ -35,7 +37,7 @@ class Question:
         values: All columns of the spine but its event time, in physical types.
     """
 
-    said: Mapping[str, Value]
+    said: Mapping[str, Said]
     values: Mapping[str, Value]
 
 
@@ -144,7 +146,9 @@ class Questions:
         said = _each(lambda entity: self._said(entity, asked_ns), entities)
         keyed = [each for each in said if self._is_keys(each)]
         found = iter(rows.find(keyed, asked_ns) if rows is not None and keyed else [None] * len(keyed))
-        return _each(lambda each: Question(each, _known(each, next(found)) if self._is_keys(each) else each), said)
+        return _each(
+            lambda each: Question(_as_logged(each), _known(each, next(found)) if self._is_keys(each) else each), said
+        )
 
     def _is_keys(self, said: Mapping[str, Value]) -> bool:
         """Whether a caller gave the key columns only, of which more columns follow."""
@@ -233,6 +237,16 @@ def _known(keys: Mapping[str, Value], row: Mapping[str, Value] | None) -> Mappin
     return row
 
 
+def _as_logged(values: Mapping[str, Value]) -> Mapping[str, Said]:
+    return {name: wrap(value) if isinstance(value, bytes) else value for name, value in values.items()}
+
+
+def values_of(contract: DatasetContract, said: Mapping[str, Said]) -> Mapping[str, Value]:
+    """What a caller said, as it was logged, in physical types again."""
+    blobs = {column.name for column in contract.columns if column.kind == "blob"}
+    return {name: unwrap(value) if name in blobs and isinstance(value, str) else value for name, value in said.items()}
+
+
 def _read(column: Column, value: object) -> Value:
     if value is None:
         if column.nullable:
@@ -240,7 +254,7 @@ def _read(column: Column, value: object) -> Value:
         raise _wrong(column, value)
     try:
         read = _READERS[column.kind](column, value)
-    except (UsageError, InvalidOperation, ValueError, OverflowError, TypeError) as error:
+    except (UsageError, InputError, InvalidOperation, ValueError, OverflowError, TypeError) as error:
         raise _wrong(column, value) from error
     if column.kind in ("int", "fixed", "time") and not -_NOT_INT64 <= cast("int", read) < _NOT_INT64:
         raise _wrong(column, value)
@@ -288,7 +302,36 @@ def _time(column: Column, value: object) -> int:
     return parse_iso((moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(column.tz))).isoformat())
 
 
-_READERS: Final = {"int": _int, "fixed": _fixed, "float": _float, "bool": _bool, "category": _category, "time": _time}
+def _text(_: Column, value: object) -> str:
+    if not isinstance(value, str) or len(value.encode()) > LONGEST_BYTES:
+        raise TypeError(value)
+    return value
+
+
+def _vector(column: Column, value: object) -> tuple[float, ...]:
+    vector = single(value) if isinstance(value, list) and len(value) == column.size else None
+    if vector is None:
+        raise TypeError(value)
+    return vector
+
+
+def _blob(_: Column, value: object) -> bytes:
+    if not isinstance(value, str) or len(data := unwrap(value)) > LONGEST_BYTES:
+        raise TypeError(value)
+    return data
+
+
+_READERS: Final = {
+    "int": _int,
+    "fixed": _fixed,
+    "float": _float,
+    "bool": _bool,
+    "category": _category,
+    "time": _time,
+    "text": _text,
+    "vector": _vector,
+    "blob": _blob,
+}
 
 
 def _physical(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
@@ -303,6 +346,9 @@ def _wrong(column: Column, value: object) -> InputError:
         "bool": "true or false",
         "category": "text",
         "time": "text such as 2013-07-01T12:00:00Z",
+        "text": "text of at most 16 MiB",
+        "vector": f"a list of {column.size} finite numbers",
+        "blob": "base64 text of at most 16 MiB",
     }
     null = " or null" if column.nullable else ""
     return _refuse("wrong-type", f"{column.name} must be {forms[column.kind]}{null}.", repr(value)[:80])

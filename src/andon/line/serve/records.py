@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from andon.contracts.prediction import Prediction
+from andon.contracts.prediction import Prediction, Said
 from andon.kernel.digest import Digest, of_bytes
 from andon.kernel.errors import IntegrityError
 from andon.measures.logical import parquet_bytes
@@ -104,10 +104,10 @@ class _Texts:
     """JSON text of small mappings, written once for one that many predictions share."""
 
     def __init__(self) -> None:
-        self._last: Mapping[str, str | int | float | bool | None] = {}
+        self._last: Mapping[str, Said] = {}
         self._text = "{}"
 
-    def of(self, value: Mapping[str, str | int | float | bool | None]) -> str:
+    def of(self, value: Mapping[str, Said]) -> str:
         """The text of a mapping, its members sorted by name."""
         if value != self._last:
             self._last = value

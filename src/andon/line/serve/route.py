@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from andon.contracts.prediction import Prediction
+from andon.contracts.prediction import Prediction, Said
 from andon.kernel.digest import Digest
 from andon.kernel.errors import InputError
 from andon.line.matrix import Matrix
@@ -95,7 +95,7 @@ class Route:
         self,
         serving: Serving,
         asked_ns: int,
-        entity: Mapping[str, str | int | float | bool | None],
+        entity: Mapping[str, Said],
         inputs: Inputs,
         outputs: tuple[float, ...],
         state: Mapping[str, Digest],

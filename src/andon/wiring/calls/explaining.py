@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from andon.contracts.dataset import DatasetContract
-from andon.contracts.prediction import Prediction
+from andon.contracts.prediction import Prediction, Said
 from andon.expressions.plan import plan_from_json
-from andon.expressions.row import Value
 from andon.gates.chain import release_facts
 from andon.kernel.canonical import Json
 from andon.kernel.clock import iso, parse_iso
@@ -82,7 +81,7 @@ def explain_features(folder: Path, entity: str, model: str, target: str, at: str
     )
 
 
-def _said(contract: DatasetContract, entity: str, line: Line, asked_ns: int) -> Mapping[str, Value]:
+def _said(contract: DatasetContract, entity: str, line: Line, asked_ns: int) -> Mapping[str, Said]:
     """The keys of a published row, as a server reads them."""
     keys = contract.of_role("key")
     pairs = [part.partition("=") for part in entity.split(",")] if "=" in entity else [(keys[0], "=", entity)]

@@ -15,15 +15,17 @@ from andon.expressions.lineage import sources_of
 from andon.expressions.plan import FeaturePlan, plan_from_json
 from andon.kernel.canonical import Json
 from andon.kernel.clock import iso
-from andon.kernel.digest import Digest
-from andon.line.matrix import matrix_of
+from andon.kernel.digest import Digest, of_bytes
+from andon.line.matrix import input_names, inputs_of, matrix_of
+from andon.line.serve.entity import values_of
 from andon.runtime.batches import LANDED
 from andon.runtime.line import Line
 from andon.runtime.tables import open_tables
 from andon.store.manifest import Manifest
 
 _LANDED_ROW: Final = "_landed_row"
-Cell = str | int | float | bool | None
+Cell = str | int | float | bool | bytes | list[float] | None
+Place = tuple[str, Digest, int]
 Tables = Mapping[str, pl.LazyFrame]
 
 
@@ -37,7 +39,7 @@ class SourceRow:
         batch: Digest of the batch it came with; empty where none of the dataset's batches has the object.
         landed: Digest of the landed object it was brought in.
         landed_row: Its number among the rows that landed.
-        values: Its columns as text; `None` for null.
+        values: Its columns as text; `None` for null, and of bytes their digest and size.
     """
 
     contract: str
@@ -47,6 +49,11 @@ class SourceRow:
     landed: Digest
     landed_row: int | None
     values: Mapping[str, str | None]
+
+    @property
+    def place(self) -> Place:
+        """Where it stands: contract, object and number."""
+        return self.contract, self.object, self.row
 
     def to_json(self) -> dict[str, Json]:
         """The row for programs."""
@@ -67,13 +74,15 @@ class Used:
 
     Attributes:
         question: The published row that was asked about; `None` where the caller gave all columns, or features.
+        inputs: For each feature the names of the model's inputs that it gives: its own, or one for each number.
         rows: For each feature the rows it looked at, the oldest first.
-        computed: Each feature as the rows give it, as the model takes it; NaN is null.
-        differing: Features that the published rows do not give as the model saw them.
+        computed: Each input as the rows give it, as the model takes it; NaN is null.
+        differing: Inputs that the published rows do not give as the model saw them.
         unknown: Features that were given by the caller, or whose question nobody published.
     """
 
     question: SourceRow | None
+    inputs: Mapping[str, tuple[str, ...]]
     rows: Mapping[str, tuple[SourceRow, ...]]
     computed: Mapping[str, float]
     differing: tuple[str, ...]
@@ -94,18 +103,20 @@ def rows_of(line: Line, package: Package, prediction: Prediction) -> Used:
         AndonError: A dataset version that the prediction names is not recorded, or not what was recorded.
     """
     plan = plan_from_json(package.plan)
+    inputs = {name: input_names(name, node.type) for name, node in plan.features}
     wanted = {name: digest for name, digest in prediction.state.items() if name in (plan.spine, *plan.contracts)}
     tables = open_tables(line, wanted)
     asked = _question(line.contracts[plan.spine], tables, plan, prediction)
     if asked is None:
-        return Used(None, {}, {}, (), plan.names)
+        return Used(None, inputs, {}, {}, (), plan.names)
     place, values = asked
     computed = _computed(plan, package, prediction, tables, values)
     sources = sources_of(plan, values, prediction.asked_ns, tables)
     places = [(contract, digest, row) for _, contract, digest, row in sources]
-    read = _read_rows(line, wanted, [*places, *([(plan.spine, *place)] if place else [])])
+    read = read_rows(line, wanted, [*places, *([(plan.spine, *place)] if place else [])])
     return Used(
         question=read[(plan.spine, *place)] if place else None,
+        inputs=inputs,
         rows={name: tuple(read[one[1:]] for one in sources if one[0] == name) for name in plan.names},
         computed=computed,
         differing=tuple(name for name, now in computed.items() if not _is_same(now, prediction.inputs.get(name))),
@@ -120,7 +131,7 @@ def _question(
 
     `None` where there is nothing to compute: complete rows of features were given, or nobody published the row.
     """
-    keys, said = set(contract.of_role("key")), prediction.entity
+    keys, said = set(contract.of_role("key")), values_of(contract, prediction.entity)
     if not keys <= set(said):
         return None
     if set(said) > keys or plan.spine not in tables:
@@ -143,21 +154,28 @@ def _computed(
     """Each feature of a question, as the model takes it."""
     others = {name: table for name, table in tables.items() if name != plan.spine}
     features = evaluate(plan, spine_of(plan, [values], [prediction.asked_ns]), others)
-    row = matrix_of(features, package.features)[0].tolist()
+    row = matrix_of(inputs_of(features), package.features)[0].tolist()
     return dict(zip((feature.name for feature in package.features), row, strict=True))
 
 
-def _is_same(now: float, logged: Cell) -> bool:
+def _is_same(now: float, logged: str | int | float | bool | None) -> bool:
     if logged is None or isinstance(logged, str):
         return logged is None and math.isnan(now)
     then = float(logged)
     return now == then or (math.isnan(now) and math.isnan(then))
 
 
-def _read_rows(
-    line: Line, datasets: Mapping[str, Digest], places: Iterable[tuple[str, Digest, int]]
-) -> dict[tuple[str, Digest, int], SourceRow]:
-    """Rows by contract, object and number, each with the batch it came with."""
+def read_rows(line: Line, datasets: Mapping[str, Digest], places: Iterable[Place]) -> dict[Place, SourceRow]:
+    """Rows by where they stand, each with the batch it came with.
+
+    Args:
+        line: The line.
+        datasets: The dataset version of each contract that they are in.
+        places: Contract, object and number of each.
+
+    Raises:
+        IntegrityError: An object's bytes are not those that were recorded.
+    """
     wanted: dict[tuple[str, Digest], set[int]] = {}
     for contract, digest, row in places:
         wanted.setdefault((contract, digest), set()).add(row)
@@ -210,4 +228,6 @@ def _batches(line: Line, version: Digest) -> dict[Digest, Manifest]:
 
 
 def _text(value: Cell) -> str | None:
+    if isinstance(value, bytes):
+        return f"{of_bytes(value)} ({len(value)} bytes)"
     return None if value is None else str(value)

@@ -7,23 +7,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from andon.contracts.prediction import Prediction
 from andon.gates.chain import release_facts
 from andon.kernel.canonical import Json
 from andon.kernel.digest import Digest, short
 from andon.kernel.errors import IntegrityError
 from andon.registry.lineage import Ancestor, ancestors, describe, is_closed
 from andon.runtime.batches import LANDED
+from andon.wiring.calls.deriving import DerivedFrom, derived_from
 from andon.wiring.calls.finding import find_artefact
 from andon.wiring.calls.models import package_of
 from andon.wiring.calls.showing import moment, number
-from andon.wiring.calls.sourcing import Cell, SourceRow, Used, rows_of
+from andon.wiring.calls.sourcing import Place, SourceRow, Used, rows_of
 from andon.wiring.calls.verdicts import standing
 from andon.wiring.factory import Opened, open_factory
 from andon.wiring.predictions import Logged, find_prediction
 
 _PREDICTION: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SHOWN: Final = 5
+_NUMBERS_SHOWN: Final = 3
+_LONGEST: Final = 80
 _INDENT: Final = "  "
+Input = str | int | float | bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,14 +126,17 @@ def _of_prediction(opened: Opened, logged: Logged) -> Lineage:
         )
     line = opened.line(opened.declaration(release_facts(release).declaration))
     used = rows_of(line, package_of(opened, manifests.get(prediction.model)), prediction)
+    looked_at = [row for rows in used.rows.values() for row in rows]
+    derived = derived_from(opened, line, looked_at if used.question is None else [used.question, *looked_at])
     below = _of_artefact(opened, prediction.release)
     lines = [
         *_about(logged),
         f"{_INDENT}{_agreement(used)}",
-        *feature_lines(used, prediction.inputs),
+        *_agreements(derived),
+        *feature_lines(used, prediction.inputs, derived),
         *(f"{_INDENT}{one}" for one in below.lines),
     ]
-    return Lineage(tuple(lines), {"prediction": _prediction_json(logged, used), **below.whole})
+    return Lineage(tuple(lines), {"prediction": _prediction_json(logged, used, derived), **below.whole})
 
 
 def _about(logged: Logged) -> list[str]:
@@ -141,19 +149,54 @@ def _about(logged: Logged) -> list[str]:
     ]
 
 
-def feature_lines(used: Used, values: Mapping[str, Cell]) -> list[str]:
-    """The features, each with its value and the rows it was computed from."""
+def feature_lines(
+    used: Used, values: Mapping[str, Input], derived: Mapping[Place, DerivedFrom] | None = None
+) -> list[str]:
+    """The features, each with its value and the rows it was computed from.
+
+    Args:
+        used: What they were computed from.
+        values: The model's inputs by name.
+        derived: What derived rows were computed from in turn, each shown where it is first seen.
+    """
+    unseen = dict(derived or {})
     lines = []
     if used.question is not None:
-        lines.append(f"{_INDENT}the question is {_row(used.question)}")
-    for name, value in values.items():
-        shown = "null" if value is None else number(float(value)) if not isinstance(value, str) else value
-        lines.append(f"{_INDENT}{name} = {shown}")
-        rows = used.rows.get(name, ())
-        lines += [f"{_INDENT * 2}{_row(row)}" for row in rows[-_SHOWN:]]
-        if len(rows) > _SHOWN:
-            lines.append(f"{_INDENT * 2}and {len(rows) - _SHOWN} older rows; --json names every one")
+        lines += _rows((used.question,), unseen, 1, "the question is ")
+    for name, inputs in used.inputs.items():
+        lines.append(f"{_INDENT}{name} = {_shown(name, inputs, values)}")
+        lines += _rows(used.rows.get(name, ()), unseen, 2)
     return lines
+
+
+def _rows(rows: Sequence[SourceRow], unseen: dict[Place, DerivedFrom], depth: int, word: str = "") -> list[str]:
+    """Rows, the newest few, each with the rows that it was derived from below it."""
+    lines = []
+    for row in rows[-_SHOWN:]:
+        lines.append(f"{_INDENT * depth}{word}{_row(row)}")
+        origin = unseen.pop(row.place, None)
+        if origin is not None:
+            lines += _rows((origin.spine,), unseen, depth + 1, "from ")
+            for column, looked_at in origin.rows.items():
+                lines += _rows(looked_at, unseen, depth + 1, f"{column} from ")
+    if len(rows) > _SHOWN:
+        lines.append(f"{_INDENT * depth}and {len(rows) - _SHOWN} older rows; --json names every one")
+    return lines
+
+
+def _shown(name: str, inputs: tuple[str, ...], values: Mapping[str, Input]) -> str:
+    """The value of a feature: one number, or those of a vector."""
+    words = [_word(values.get(each)) for each in inputs[:_NUMBERS_SHOWN]]
+    if inputs == (name,):
+        return words[0]
+    rest = ", ..." if len(inputs) > _NUMBERS_SHOWN else ""
+    return f"[{', '.join(words)}{rest}] ({len(inputs)} numbers)"
+
+
+def _word(value: Input) -> str:
+    if isinstance(value, str):
+        return value
+    return "null" if value is None else number(float(value))
 
 
 def _agreement(used: Used) -> str:
@@ -165,16 +208,34 @@ def _agreement(used: Used) -> str:
     return "its features, computed again from the rows below, are the same to the last bit"
 
 
+def _agreements(derived: Mapping[Place, DerivedFrom]) -> list[str]:
+    """Whether derived rows come out as they were published."""
+    if not derived:
+        return []
+    odd = [
+        f"{contract} row {row} ({', '.join(one.differing)})"
+        for (contract, _, row), one in derived.items()
+        if one.differing
+    ]
+    if odd:
+        return [f"{_INDENT}NOT the same when derived again: {', '.join(odd[:_SHOWN])}"]
+    return [f"{_INDENT}the derived rows among them, derived again, are the same to the last bit: {len(derived)}"]
+
+
 def _row(row: SourceRow) -> str:
     landed = "" if row.landed_row is None else f" (landed row {row.landed_row} of {short(row.landed)})"
     return f"{row.contract} row {row.row} of {short(row.object)}{landed}: {_pairs(row.values)}"
 
 
 def _pairs(values: Mapping[str, object]) -> str:
-    return " ".join(f"{name}={'null' if value is None else value}" for name, value in values.items())
+    return " ".join(f"{name}={'null' if value is None else _brief(str(value))}" for name, value in values.items())
 
 
-def _prediction_json(logged: Logged, used: Used) -> dict[str, Json]:
+def _brief(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}... ({len(text)} characters)"
+
+
+def _prediction_json(logged: Logged, used: Used, derived: Mapping[Place, DerivedFrom]) -> dict[str, Json]:
     one = logged.prediction
     outputs: Sequence[float] = one.outputs
     return {
@@ -187,17 +248,31 @@ def _prediction_json(logged: Logged, used: Used) -> dict[str, Json]:
         "answered": moment(one.answered_ns),
         "release": one.release,
         "model": one.model,
-        "entity": dict(one.entity),
+        "entity": {name: list(value) if isinstance(value, tuple) else value for name, value in one.entity.items()},
         "outputs": list(outputs),
         "datasets": dict(one.state),
         "question": used.question.to_json() if used.question else None,
         "features": [
-            {"name": name, "value": _finite(value), "rows": [row.to_json() for row in used.rows.get(name, ())]}
-            for name, value in one.inputs.items()
+            {
+                "name": name,
+                "value": _value(one, name, inputs),
+                "rows": [row.to_json() for row in used.rows.get(name, ())],
+            }
+            for name, inputs in used.inputs.items()
+        ],
+        "derived": [
+            {"contract": contract, "object": digest, "row": row, **origin.to_json()}
+            for (contract, digest, row), origin in derived.items()
         ],
         "differing": list(used.differing),
         "unknown": list(used.unknown),
     }
+
+
+def _value(prediction: Prediction, name: str, inputs: tuple[str, ...]) -> Json:
+    """The value of a feature as JSON: that of its one input, or those of a vector."""
+    values: list[Json] = [_finite(prediction.inputs.get(name)) for name in inputs]
+    return values[0] if inputs == (name,) else values
 
 
 def _finite(value: Json) -> Json:
