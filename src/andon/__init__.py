@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from andon.api.criteria import SignOff, accuracy, auc, brier, checks, log_loss, mae, rmse
     from andon.api.factory import Factory, by_time
     from andon.api.models import Holdout, Params, Predictor, TrainingSet, Window, progress
+    from andon.api.sources import delta, files, sql
     from andon.api.udf import udf
 
 __all__ = [
@@ -28,7 +29,9 @@ __all__ = [
     "category",
     "checks",
     "coalesce",
+    "delta",
     "event_time",
+    "files",
     "fixed",
     "integer",
     "known_at",
@@ -40,6 +43,7 @@ __all__ = [
     "progress",
     "rmse",
     "rule",
+    "sql",
     "time",
     "udf",
     "where",
@@ -50,9 +54,9 @@ def __getattr__(name: str) -> object:
     """A name of the factory's vocabulary, loaded when it is asked for: importing andon alone loads nothing foreign."""
     if name not in __all__:
         raise AttributeError(f"module 'andon' has no attribute {name!r}")
-    from andon.api import choosing, columns, contract, criteria, factory, models, udf  # noqa: PLC0415  # only when asked for
+    from andon.api import choosing, columns, contract, criteria, factory, models, sources, udf  # noqa: PLC0415  # only when asked for
 
-    for module in (choosing, columns, contract, criteria, factory, models, udf):
+    for module in (choosing, columns, contract, criteria, factory, models, sources, udf):
         if name in vars(module):
             value: object = vars(module)[name]
             globals()[name] = value
