@@ -45,7 +45,7 @@ def large(train: TrainingSet, p: Plain, seed: int):
     return LinearRegression().fit(x.to_numpy(), y.to_numpy())
 
 
-factory.data_gate(order, require=[checks.schema])
+factory.data_gate(order, require=[checks.schemaMORE])
 factory.training_gate(large, require=[checks.completed])
 factory.model_gate(large, require=[mae <= 100])
 factory.release_gate(large, require=[checks.lineage_closed])
@@ -68,9 +68,10 @@ class SourceFactory:
         found_trust(write_settings(folder, "orders", ID), SystemClock().now_ns())
         return here
 
-    def write(self, reads: str, options: str = "") -> None:
+    def write(self, reads: str, options: str = "", more: str = "") -> None:
         """Write the code."""
-        (self.folder / "factory.py").write_text(CODE.replace("READS", reads).replace("OPTIONS", options))
+        code = CODE.replace("READS", reads).replace("OPTIONS", options).replace("MORE", more and f", {more}")
+        (self.folder / "factory.py").write_text(code)
 
     def run(self, as_of: str = "") -> LineResult:
         """Bring the source up to date; what it tells is kept in `told`."""

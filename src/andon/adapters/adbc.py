@@ -130,9 +130,22 @@ def _said(asked: Asked[Sql], url: str, *, is_connecting: bool = False) -> Iterat
     except Error as error:
         raise _refusal(error, asked, url, is_connecting=is_connecting) from error
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
-        fix = "Cast the columns in the query to plain types, such as cast(x as text), and give each its own name."
-        found = str(error)[:300]
-        raise InputError("sql.columns", "These rows are no table.", place=asked.source, found=found, fix=fix) from error
+        raise _broken_rows(error, asked, url) from error
+
+
+def _broken_rows(error: BaseException, asked: Asked[Sql], url: str) -> AndonError:
+    """What went wrong while rows came: the driver's word reaches us through Polars then."""
+    found = _without_secrets(str(error), url)
+    if _PASSING.search(found):
+        fix = "andon run asks again for the same window; nothing of it was kept."
+        message = "The database went away while its rows came."
+        return WaitingError("source.unreachable", message, place=asked.source, found=found, fix=fix)
+    if isinstance(error, pl.exceptions.ComputeError):
+        fix = "Correct the query; try it in the database's own shell, to its last row."
+        message = "The query failed while its rows came."
+        return InputError("sql.refused", message, place=asked.source, found=found, fix=fix)
+    fix = "Cast the columns in the query to plain types, such as cast(x as text), and give each its own name."
+    return InputError("sql.columns", "These rows are no table.", place=asked.source, found=found, fix=fix)
 
 
 def _refusal(error: Error, asked: Asked[Sql], url: str, *, is_connecting: bool) -> AndonError:

@@ -1,10 +1,10 @@
 """The raw rows of a source, brought by a keyless child and kept: asked of its function, or read from what it reads."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, cast
+from typing import Final, TypeVar, cast
 
 from andon.contracts.dataset import DatasetContract
 from andon.contracts.declaration import Source
@@ -19,6 +19,7 @@ from andon.runtime.line import Line
 from andon.runtime.steps import Tell, telling
 from andon.store.manifest import Manifest, Object
 
+T = TypeVar("T")
 READ_LIMIT_NS: Final = 3_600_000_000_000
 PAUSES_S: Final = (1.0, 5.0, 25.0)
 UNREACHABLE: Final = "source.unreachable"
@@ -71,7 +72,17 @@ class Wanted:
 
 
 def land_rows(line: Line, wanted: Wanted, tell: Tell) -> Landed:
-    """Have rows brought, and keep them; a source that cannot be reached is asked again, a few times.
+    """Have rows brought, and keep them.
+
+    Raises:
+        WaitingError: The source cannot be reached (`source.unreachable`).
+        AndonError: What the child refused, or what the user's code raised, with file and line.
+    """
+    return brought(line, wanted, tell, lambda outcome: _kept(line, wanted.source.name, outcome, tell))
+
+
+def brought(line: Line, wanted: Wanted, tell: Tell, use: Callable[[Outcome], T]) -> T:
+    """Have rows brought, and use what the child left; a source that cannot be reached is asked again, a few times.
 
     Raises:
         WaitingError: It cannot be reached (`source.unreachable`).
@@ -80,8 +91,8 @@ def land_rows(line: Line, wanted: Wanted, tell: Tell) -> Landed:
     name = wanted.source.name
     for pause_s in (*PAUSES_S, None):
         try:
-            with line.scratch() as folder, _brought(line, wanted, folder, tell) as outcome:
-                return _kept(line, name, outcome, tell)
+            with line.scratch() as folder, _ran(line, wanted, folder, tell) as outcome:
+                return use(outcome)
         except WaitingError as error:
             if pause_s is None or error.code != UNREACHABLE:
                 raise
@@ -108,7 +119,7 @@ def files_of(batch: Manifest) -> tuple[FileRead, ...]:
     return tuple(from_json(FileRead, one) for one in told)
 
 
-def _brought(line: Line, wanted: Wanted, folder: Path, tell: Tell) -> AbstractContextManager[Outcome]:
+def _ran(line: Line, wanted: Wanted, folder: Path, tell: Tell) -> AbstractContextManager[Outcome]:
     source = wanted.source
     reads = source.reads
     arguments: Mapping[str, Json]

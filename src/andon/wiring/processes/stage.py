@@ -38,7 +38,7 @@ from andon.expressions.conformance import conformance
 from andon.expressions.plan import plan_from_json
 from andon.kernel.canonical import Json, dumps, loads
 from andon.kernel.digest import Digest
-from andon.kernel.errors import ConflictError, InputError
+from andon.kernel.errors import ConflictError, InputError, WaitingError
 from andon.line.ingest.ports import Asked
 from andon.line.matrix import matrix_of
 from andon.line.package import (
@@ -64,7 +64,7 @@ from andon.runtime.handed import (
 )
 from andon.wiring.doors import doors
 from andon.wiring.processes.landing import land
-from andon.wiring.processes.user_code import factory_of, refusal
+from andon.wiring.processes.user_code import factory_of, is_away, refusal
 from andon.wiring.readers import reader_of
 from andon.wiring.wrappers import leave_out_wrappers
 
@@ -139,8 +139,18 @@ def read(work: _Work) -> None:
     """Ask a source for its raw rows."""
     arguments = from_json(ReadArguments, {"function": "", **work.arguments})
     factory, _ = work.factory({arguments.source: arguments.function})
-    rows = factory.run_source(arguments.source, arguments.since_ns, arguments.until_ns)
-    land(rows, work.out / "landed.parquet", place=work.place)
+    try:
+        rows = factory.run_source(arguments.source, arguments.since_ns, arguments.until_ns)
+        land(rows, work.out / "landed.parquet", place=work.place)
+    except OSError as error:
+        if not is_away(error):
+            raise
+        raise WaitingError(
+            "source.unreachable",
+            "What the source asks cannot be reached.",
+            found=f"{type(error).__name__}: {error}"[:500],
+            fix="Start it, or wait; andon run asks again.",
+        ).with_traceback(error.__traceback__) from error
 
 
 def fetch(work: _Work) -> None:
