@@ -104,7 +104,12 @@ def query(words: str, url: str = "sqlite:///shop.db") -> Make:
 
 def beside(reads: Reading) -> Make:
     """Something to read beside a CSV file."""
-    return lambda folder: reads if text(WHOLE)(folder) else reads
+
+    def make(folder: Path) -> Reading:
+        text(WHOLE)(folder)
+        return reads
+
+    return make
 
 
 def other(reads: Reading) -> Make:
@@ -250,10 +255,10 @@ def page() -> str:
     lines = [
         "# Bad input",
         "",
-        "What becomes of input that is not as it should be. A row that arrives is good, quarantined with its reasons,",
-        "or a duplicate, and is counted as one of them; whatever cannot be read as rows is refused as a whole, with the",
-        "place, what was found there, and how to mend it. Nothing of a refused batch is published, and it is read again",
-        "next time.",
+        "What becomes of input that is not as it should be. A row that arrives is good, quarantined with its",
+        "reasons, or a duplicate, and is counted as one of them; whatever cannot be read as rows is refused as a",
+        "whole, with the place, what was found there, and how to mend it. Nothing of a refused batch is published,",
+        "and it is read again next time.",
         "",
         "Written by `python -m tests.bad_input` from the cases that `tests/test_bad_input.py` runs.",
         "",

@@ -151,6 +151,15 @@ def test_parquet_without_its_end_waits_an_hour_and_is_refused_then(tmp_path):
     assert caught.value.code == "files.damaged"
 
 
+def test_what_a_variable_holds_is_not_told(tmp_path):
+    for reads in (Files(("env:SECRET/*.csv",)), Files(("env:SECRET/a/b.csv",))):
+        with pytest.raises(InputError) as caught:
+            read(tmp_path, reads, variables={"SECRET": "geheim:4711"})
+        assert caught.value.code == "files.no-folder"
+        assert "geheim" not in str(caught.value)
+        assert "env:SECRET" in caught.value.place
+
+
 def test_patterns_reach_below_and_names_tell_where(tmp_path):
     for name in ("2026/01/a.csv", "2026/02/a.csv", "b.csv", "2026/[x].csv"):
         (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)

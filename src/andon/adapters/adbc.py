@@ -88,6 +88,7 @@ def _sqlite_path(url: str, asked: Asked[Sql]) -> Path:
     """The file of an SQLite URL: `sqlite:///a` is relative to the factory folder, `sqlite:////a` is not."""
     told = unquote(urlsplit(url).path.removeprefix("/"))
     path = asked.folder / told
+    place = asked.reads.url if variable_of(asked.reads.url) else str(path)
     try:
         with path.open("rb") as file:
             head = file.read(16)
@@ -95,11 +96,11 @@ def _sqlite_path(url: str, asked: Asked[Sql]) -> Path:
         fix = "Correct the path; a relative one begins in the factory folder, sqlite:////path in the root."
         what = error.strerror or type(error).__name__
         raise InputError(
-            "sql.no-file", "This database file cannot be read.", place=str(path), found=what, fix=fix
+            "sql.no-file", "This database file cannot be read.", place=place, found=what, fix=fix
         ) from error
     if head and not head.startswith(b"SQLite format 3\0"):
         fix = "Name the database file itself."
-        raise InputError("sql.no-file", "This file is no SQLite database.", place=str(path), found=repr(head), fix=fix)
+        raise InputError("sql.no-file", "This file is no SQLite database.", place=place, found=repr(head), fix=fix)
     return path
 
 

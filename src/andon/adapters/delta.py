@@ -29,8 +29,8 @@ def read_delta(asked: Asked[Delta]) -> Brought:
         what = "there is no version" if wanted is not None else "there is no whole table"
         fix = "Name the folder that holds _delta_log, and a version that there is."
         message = "This is no Delta table." if isinstance(error, TableNotFoundError) else f"For Delta, {what} here."
-        found = " ".join(str(error).split())[:300]
-        place = str(path) if wanted is None else f"{path}, version {wanted}"
+        found = asked.shown(" ".join(str(error).split()))[:300]
+        place = asked.shown(path) if wanted is None else f"{asked.shown(path)}, version {wanted}"
         raise InputError("delta.unreadable", message, place=place, found=found, fix=fix) from error
     return Brought(rows.lazy(), Account(version=version))
 
@@ -42,5 +42,5 @@ def _path(asked: Asked[Delta]) -> Path:
     if not path.is_dir():
         fix = "Name the folder that holds _delta_log; a relative path begins in the factory folder."
         found = "a file" if path.exists() else "nothing"
-        raise InputError("delta.unreadable", "This is no Delta table.", place=str(path), found=found, fix=fix)
+        raise InputError("delta.unreadable", "This is no Delta table.", place=asked.shown(path), found=found, fix=fix)
     return path

@@ -73,10 +73,12 @@ def _split(asked: Asked[Files], text: str) -> tuple[Path, list[str]]:
     base, rest = Path(*parts[:first]), list(parts[first:])
     if not base.exists() or not base.is_dir():
         found = "a file" if base.exists() else "nothing"
-        raise _refuse("no-folder", "The folder of these files is none.", str(base), found, _fix_paths(asked))
+        raise _refuse("no-folder", "The folder of these files is none.", asked.shown(base), found, _fix_paths(asked))
     if not _MAGIC & set(told) and (base / rest[0]).is_dir():
         fix = f'Say which files in it: files("{text.rstrip("/")}/*.csv")'
-        raise _refuse("is-folder", "Files are wanted, and this is a folder.", str(base / rest[0]), "a folder", fix)
+        raise _refuse(
+            "is-folder", "Files are wanted, and this is a folder.", asked.shown(base / rest[0]), "a folder", fix
+        )
     return base, [*rest, "*"] if rest[-1] == "**" else rest
 
 
@@ -87,7 +89,9 @@ def _matching(folder: Path, parts: Sequence[str], asked: Asked[Files]) -> Iterat
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError as error:
         fix = "Let the OS user of the line (of its runner, where it has one) read this folder."
-        raise _refuse("forbidden", "A folder cannot be read.", str(folder), error.strerror or "", fix) from error
+        raise _refuse(
+            "forbidden", "A folder cannot be read.", asked.shown(folder), error.strerror or "", fix
+        ) from error
     if head == "**":
         yield from _matching(folder, rest, asked)
     for entry in entries:

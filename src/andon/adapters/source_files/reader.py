@@ -80,7 +80,7 @@ def _read(found: Found, asked: Asked[Files], number: int) -> _Part | LeftAside:
         if not found.is_unchanged():
             return LeftAside(found.name, "changed while it was read")
         fix = "Let the OS user of the line (of its runner, where it has one) read this file."
-        raise _refuse("forbidden", "A file cannot be read.", str(found.path), error.strerror or "", fix) from error
+        raise _refuse("forbidden", "A file cannot be read.", found.name, error.strerror or "", fix) from error
     except InputError:
         if not found.is_unchanged():
             return LeftAside(found.name, "changed while it was read")

@@ -62,6 +62,13 @@ class Asked(Generic[R_co]):
             )
         return self.variables[name]
 
+    def shown(self, text: object) -> str:
+        """A path or whatever else was told, for a refusal: what a variable holds is nobody's business there."""
+        shown = str(text)
+        for name, value in self.variables.items():
+            shown = shown.replace(value, f"env:{name}") if value else shown
+        return shown
+
 
 @dataclass(frozen=True, slots=True)
 class Brought:

@@ -76,6 +76,7 @@ def reconcile(folder: Path, source: str, tell: Callable[[str], None]) -> Reconci
             fix = f"Bring its rows first: andon run {source}"
             raise UsageError("reconcile.nothing-published", "Nothing is published yet.", place=source, fix=fix)
         until_ns = int(str(version.facts[UNTIL]))
+        tell(f"{source}: reading everything again")
         wanted = Wanted(known, contract, None, None, until_ns)
         there = brought(line, wanted, tell, lambda outcome: _keys(_read(outcome.folder / LANDED, contract), contract))
         here = open_version(line, version, contract.name).select(contract.identity).unique().collect()
