@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from andon.api.factory import Factory, by_time
     from andon.api.models import Holdout, Params, Predictor, TrainingSet, Window, progress
     from andon.api.rules import exists_in, rule, unique
+    from andon.api.sources import delta, files, sql
     from andon.api.udf import udf
 
 __all__ = [
@@ -42,8 +43,10 @@ __all__ = [
     "category",
     "checks",
     "coalesce",
+    "delta",
     "event_time",
     "exists_in",
+    "files",
     "fixed",
     "integer",
     "known_at",
@@ -55,6 +58,7 @@ __all__ = [
     "progress",
     "rmse",
     "rule",
+    "sql",
     "text",
     "time",
     "udf",
@@ -68,9 +72,9 @@ def __getattr__(name: str) -> object:
     """A name of the factory's vocabulary, loaded when it is asked for: importing andon alone loads nothing foreign."""
     if name not in __all__:
         raise AttributeError(f"module 'andon' has no attribute {name!r}")
-    from andon.api import choosing, columns, contract, criteria, factory, models, rules, udf  # noqa: PLC0415  # only when asked for
+    from andon.api import choosing, columns, contract, criteria, factory, models, rules, sources, udf  # noqa: PLC0415  # only when asked for
 
-    for module in (choosing, columns, contract, criteria, factory, models, rules, udf):
+    for module in (choosing, columns, contract, criteria, factory, models, rules, sources, udf):
         if name in vars(module):
             value: object = vars(module)[name]
             globals()[name] = value

@@ -124,7 +124,7 @@ factory.data_gate(orders, require=[0.5])  # type: ignore[list-item]  # pyright: 
 factory.release(late, plan=[])  # type: ignore[call-arg]  # pyright: ignore
 factory.derive(Brought)  # type: ignore[call-arg]  # pyright: ignore
 factory.derive(Brought, spine=orders)  # type: ignore[arg-type]  # pyright: ignore
-factory.ingest(Order, every="1h", volumes=0.6)  # type: ignore[call-arg]  # pyright: ignore
+factory.ingest(Order, every="1h", volumes=0.6)  # type: ignore[call-overload]  # pyright: ignore
 
 
 @factory.ingest(Order, every="1h")  # type: ignore[type-var]  # pyright: ignore

@@ -342,6 +342,22 @@ def test_a_source_without_an_end_meets_its_limit(home, run):
     assert "read orders" in error.place
 
 
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        ("raise ConnectionRefusedError('no')", "WaitingError"),
+        ("from urllib.request import urlopen; return urlopen('http://127.0.0.1:1/')", "WaitingError"),
+        ("raise PermissionError('no')", "InputError"),
+    ],
+)
+def test_a_function_whose_world_is_away_is_waited_for_and_any_other_error_is_not(home, run, body, kind):
+    path = write(home, code(body))
+    error = error_of(run, read_job(path))
+    assert type(error).__name__ == kind
+    assert (error.code == "source.unreachable") == (kind == "WaitingError")
+    assert error.place == f"factory.py:{line_of(path, body)}"
+
+
 def test_threads_left_running_do_not_hold_the_line_up(home, run):
     body = "import threading\n    threading.Thread(target=time.sleep, args=(600,)).start()\n"
     body += "    return pl.LazyFrame({'a': [1]})"

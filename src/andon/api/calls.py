@@ -9,8 +9,9 @@ from typing import TypeVar
 from andon.api.code import function_digest
 from andon.api.models import Params
 from andon.api.registered import Ingest, Measured, Registry, Training
+from andon.contracts.wire import to_json
 from andon.kernel.canonical import Json
-from andon.kernel.digest import Digest
+from andon.kernel.digest import Digest, of_value
 from andon.kernel.errors import InputError, UsageError
 
 Value = TypeVar("Value")
@@ -50,7 +51,10 @@ def digest_of(registry: Registry, name: str, folder: Path) -> Digest:
         UsageError: The factory has nothing of that name, or its code cannot be found.
         InputError: Code in the folder cannot be read.
     """
-    function = inspect.unwrap(registered_of(registry, name).function)
+    known = registered_of(registry, name)
+    if known.function is None:
+        return of_value(to_json(known.reads))
+    function = inspect.unwrap(known.function)
     path = inspect.getsourcefile(function)
     scope: Mapping[str, object] = getattr(function, "__globals__", {})
     registries = [each for each, value in scope.items() if isinstance(getattr(value, "registered", None), Registry)]

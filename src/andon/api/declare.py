@@ -96,7 +96,14 @@ def _at(contract: type[Contract], source: Ingest | Derived) -> DatasetContract:
 def _source(registry: Registry, item: Ingest, folder: Path) -> Source:
     with placed(item.place):
         return Source(
-            item.name, item.contract.__name__, item.owner, item.every_ns, digest_of(registry, item.name, folder)
+            name=item.name,
+            contract=item.contract.__name__,
+            owner=item.owner,
+            every_ns=item.every_ns,
+            function=digest_of(registry, item.name, folder),
+            reads=item.reads,
+            lag_ns=item.lag_ns,
+            settle_ns=item.settle_ns,
         )
 
 

@@ -1,10 +1,12 @@
 """The factory as a data scientist writes it: decorators for code, plain calls for gates and where a model goes."""
 
 import inspect
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import FunctionType
-from typing import Never, Protocol, TypeVar, cast
+from typing import Final, Never, Protocol, TypeVar, cast, overload
 
 import polars as pl
 
@@ -33,6 +35,7 @@ from andon.api.typed import Expr
 from andon.contracts.declaration import Declaration
 from andon.contracts.model import Package
 from andon.contracts.policy import GateKind, Op
+from andon.contracts.reading import Delta, Files, Reading, Sql
 from andon.kernel.canonical import Json
 from andon.kernel.clock import SystemClock, duration_ns
 from andon.kernel.digest import Digest
@@ -53,6 +56,8 @@ Value = TypeVar("Value", Ingest, Derived, Features, Training, Measured, Gate, De
 Source = TypeVar("Source", bound=Callable[[Window], pl.LazyFrame | pl.DataFrame | ArrowStream])
 Train = TypeVar("Train", bound=Callable[[TrainingSet, Never, int], object])
 Class = TypeVar("Class", bound=type)
+_LEFT_ALONE: Final = "5s"
+_NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
 
 
 class Measure(Bounded):
@@ -100,38 +105,94 @@ class Factory:
     def __repr__(self) -> str:
         return f"Factory({self.registered.name!r})"
 
+    @overload
     def ingest(
         self,
         contract: type[Contract],
         *,
         every: str,
+        lag: str = "0s",
+        settle: str = "",
         fresh: str | None = None,
         volume: float | None = None,
         owner: str = "",
-    ) -> Callable[[Source], Source]:
+    ) -> Callable[[Source], Source]: ...
+
+    @overload
+    def ingest(
+        self,
+        contract: type[Contract],
+        reads: Reading,
+        *,
+        every: str,
+        name: str = "",
+        lag: str = "0s",
+        settle: str = "",
+        fresh: str | None = None,
+        volume: float | None = None,
+        owner: str = "",
+    ) -> Ingest: ...
+
+    def ingest(
+        self,
+        contract: type[Contract],
+        reads: Reading | None = None,
+        *,
+        every: str,
+        name: str = "",
+        lag: str = "0s",
+        settle: str = "",
+        fresh: str | None = None,
+        volume: float | None = None,
+        owner: str = "",
+    ) -> Callable[[Source], Source] | Ingest:
         """The decorated function brings the raw rows of a contract for a window of time.
+
+        With `files`, `sql` or `delta` there is no function: `schedule = factory.ingest(Schedule, files("in/*.csv"))`.
 
         Args:
             contract: What its rows are promised to be.
+            reads: What is read, where no function is decorated.
             every: How often it is asked in scheduled operation, such as `10m`.
+            name: Name of a source without a function; without it the contract's, in small letters: `RawScan` is
+                `raw_scan`.
+            lag: How far before the end of the last window the next one begins, for rows that come late. Rows that were
+                there before are counted as duplicates.
+            settle: How long something is left alone before it is read: a file that changed, by default 5 seconds, or
+                the newest rows of anything else, by default not at all.
             fresh: How old its newest row may be when it was asked, such as `2h`; its data gate demands it.
             volume: At least this share of the rows that are usual in each hour, and at most one over it, 0 to 1; its
                 data gate demands it. `checks.volume` without it demands half of what is usual.
             owner: Who answers for it, if not the factory's owner.
 
         Raises:
-            UsageError: `every` or `fresh` is no duration, `volume` no share, or the name or the contract is taken.
+            UsageError: `every`, `lag`, `settle` or `fresh` is no duration, `volume` no share, or the name or the
+                contract is taken.
         """
-        place, every_ns = caller(), duration_ns(every)
-        fresh_ns = None if fresh is None else duration_ns(fresh)
+        place = caller()
         if volume is not None and not 0 < volume <= 1:
             raise _refuse("volume", "This is no share of the usual rows.", place, repr(volume), "Write volume=0.6.")
+        known = Ingest(
+            name=name or _small(contract.__name__),
+            function=None,
+            contract=contract,
+            every_ns=duration_ns(every),
+            owner=owner or self.registered.owner,
+            place=place,
+            reads=reads,
+            lag_ns=duration_ns(lag),
+            settle_ns=duration_ns(settle or (_LEFT_ALONE if isinstance(reads, Files) else "0s")),
+            fresh_ns=None if fresh is None else duration_ns(fresh),
+            volume=volume,
+        )
+        if reads is not None:
+            _check_reads(known)
+            _put(self.registered.sources, known.name, known)
+            return known
 
         def register(function: Source) -> Source:
-            name = _name(function, place)
-            answers = owner or self.registered.owner
-            ingest = Ingest(name, function, contract, every_ns, answers, place, fresh_ns, volume)
-            _put(self.registered.sources, name, ingest)
+            own = replace(known, name=_name(function, place), function=function)
+            _put(self.registered.sources, own.name, own)
             return function
 
         return register
@@ -302,7 +363,7 @@ class Factory:
 
         return register
 
-    def data_gate(self, *sources: SourceFunction | type, require: Sequence[Demand], owner: str = "") -> None:
+    def data_gate(self, *sources: SourceFunction | Ingest | type, require: Sequence[Demand], owner: str = "") -> None:
         """What every batch must satisfy, of sources or derivations, before it is published; `checks.schema` always.
 
         Raises:
@@ -383,8 +444,10 @@ class Factory:
 
     def run_source(self, name: str, since_ns: int | None, until_ns: int) -> object:
         """What a source's function gives for a window of time, in nanoseconds UTC."""
-        source = calls.found(self.registered.sources, name, "source")
-        return source.function(Window(since_ns, until_ns))
+        function = calls.found(self.registered.sources, name, "source").function
+        if function is None:
+            raise _refuse("no-function", f"{name} is read, and not asked.", self.place_of(name), name, "Run andon run.")
+        return function(Window(since_ns, until_ns))
 
     def run_training(
         self, name: str, rows: LearningRows, params: Mapping[str, Json], seed: int, report: Report
@@ -401,11 +464,11 @@ class Factory:
         measured = calls.found(self.registered.measures, name, "measurement")
         return measured.function(Predictor(model, package.task, package.classes), Holdout(rows, package.features))
 
-    def _origin(self, source: SourceFunction | type, place: str) -> Ingest | Derived:
+    def _origin(self, source: SourceFunction | Ingest | type, place: str) -> Ingest | Derived:
         """What was registered with a source's function, or with a derivation's class."""
-        name = getattr(source, "__name__", repr(source))
+        name = source.name if isinstance(source, Ingest) else getattr(source, "__name__", repr(source))
         ingest, derived = self.registered.sources.get(name), self.registered.derivations.get(name)
-        if ingest is not None and ingest.function is source:
+        if ingest is not None and (ingest is source or ingest.function is source):
             return ingest
         if derived is not None and isinstance(source, type):
             return derived
@@ -442,6 +505,25 @@ def _put(table: dict[str, Value], name: str, value: Value) -> None:
             "Give each its own name.",
         )
     table[name] = value
+
+
+def _check_reads(known: Ingest) -> None:
+    """Refuse a source without a function that nothing could be read of."""
+    given: object = known.reads  # a caller without a type checker may give anything
+    if not isinstance(given, Files | Sql | Delta):
+        fix = 'Write files("in/*.csv"), sql("env:SHOP_DB", "select ..."), delta("table"); or decorate a function.'
+        raise _refuse("reading", "This is nothing that a source can read.", known.place, repr(given), fix)
+    if not _NAME.fullmatch(known.name):
+        fix = "Use small letters, digits and _, beginning with a letter."
+        raise _refuse("name", "This is not a name for a source.", known.place, repr(known.name), fix)
+    if isinstance(given, Files) and known.lag_ns:
+        fix = "Leave lag out: a file is read once, whenever it comes, and rows are never too late for that."
+        raise _refuse("lag", "Files are not asked for windows of time.", known.place, "lag with files(...)", fix)
+
+
+def _small(name: str) -> str:
+    """A class's name in small letters: `RawScan` is `raw_scan`."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
 
 
 def _name(function: object, place: str) -> str:

@@ -9,6 +9,7 @@ from andon.api.criteria import Demand
 from andon.api.models import Holdout, Params, Predictor, TrainingSet, Window
 from andon.api.typed import Expr
 from andon.contracts.policy import GateKind
+from andon.contracts.reading import Reading
 
 SourceFunction = Callable[[Window], object]
 TrainFunction = Callable[[TrainingSet, Never, int], object]
@@ -25,14 +26,17 @@ class Split:
 
 @dataclass(frozen=True, slots=True)
 class Ingest:
-    """A function that brings raw rows."""
+    """A function that brings raw rows, or what is read instead."""
 
     name: str
-    function: SourceFunction
+    function: SourceFunction | None
     contract: type[Contract]
     every_ns: int
     owner: str
     place: str
+    reads: Reading | None = None
+    lag_ns: int = 0
+    settle_ns: int = 0
     fresh_ns: int | None = None
     volume: float | None = None
 

@@ -7,6 +7,7 @@ from typing import cast
 
 from andon.contracts.dataset import DatasetContract, contract_from_json
 from andon.contracts.policy import Policy
+from andon.contracts.reading import Delta, Files, Sql
 from andon.contracts.wire import to_json
 from andon.kernel.canonical import Json
 from andon.kernel.digest import Digest, of_value
@@ -14,11 +15,14 @@ from andon.kernel.digest import Digest, of_value
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One function that brings raw rows, and the contract they must keep.
+    """What brings raw rows, a function or something that is read, and the contract they must keep.
 
     Attributes:
-        function: Digest of the function and of the factory's modules it uses.
+        function: Digest of the function and of the factory's modules it uses, or of what is read.
         every_ns: How often it is asked, in scheduled operation.
+        reads: What is read; `None` where a function is asked.
+        lag_ns: How far before the end of the last window the next one begins, for rows that come late.
+        settle_ns: How long something is left alone before it is read: a file, or the newest rows.
     """
 
     name: str
@@ -26,6 +30,9 @@ class Source:
     owner: str
     every_ns: int
     function: Digest
+    reads: Files | Sql | Delta | None = None
+    lag_ns: int = 0
+    settle_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)

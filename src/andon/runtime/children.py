@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 
 from andon.kernel.canonical import Json
 
-Verb = Literal["declare", "read", "train", "predict", "measure"]
+Verb = Literal["declare", "read", "fetch", "train", "predict", "measure"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,12 +16,13 @@ class Job:
     """What a child is asked to do.
 
     Attributes:
-        verb: `declare`, `read`, `train`, `predict` or `measure`; `wiring.processes.stage` says what each takes.
-        factory: The file that declares the factory; `None` where no user code is needed.
+        verb: `declare`, `read`, `fetch`, `train`, `predict` or `measure`; see `wiring.processes.stage`.
+        factory: The file that declares the factory; `None` where nothing of its folder is needed.
         inputs: Files that the child gets copies of, by the names it reads them under.
         arguments: Small values, as JSON; nanoseconds as text.
         limit_ns: Longest time it may take, in nanoseconds.
         threads: How many threads its libraries may start.
+        variables: Names of the environment variables that it gets, beside those that every child has.
     """
 
     verb: Verb
@@ -30,6 +31,7 @@ class Job:
     arguments: Mapping[str, Json]
     limit_ns: int
     threads: int = 1
+    variables: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import polars as pl
 
 from andon.contracts.declaration import Declaration
 from andon.contracts.model import Feature, Package, Task
+from andon.contracts.reading import Delta, FileRead, Files, Sql
 from andon.kernel.canonical import Json
 from andon.kernel.digest import Digest
 from andon.line.package import Predictor
@@ -89,6 +90,37 @@ class ReadArguments:
     function: Digest
     since_ns: int | None
     until_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class FetchArguments:
+    """Arguments of the verb `fetch`.
+
+    Attributes:
+        reads: What is read, as it was declared.
+        since_ns: From when rows are asked for, inclusive; `None` means from the beginning.
+        until_ns: Until when, exclusive.
+        now_ns: The time now.
+        settle_ns: How long a file must have been left alone.
+        version: The version of a table that was read last; empty where none was.
+        nullable: The columns that may be missing where every value of them is.
+    """
+
+    source: str
+    reads: Files | Sql | Delta
+    since_ns: int | None
+    until_ns: int
+    now_ns: int
+    settle_ns: int
+    version: str
+    nullable: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FilesRead:
+    """The files that a source read before, as the verb `fetch` gets them in `seen.json`."""
+
+    files: tuple[FileRead, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """One factory's line with everything it runs on, put together by the wiring."""
 
+import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -51,6 +52,7 @@ class Line:
         new_id: Makes the id of a run from the time in nanoseconds.
         host: Name of this machine, for the attempts.
         pid: This process, for the attempts.
+        wait: Lets seconds pass before a source that could not be reached is asked again.
     """
 
     code: Path
@@ -68,6 +70,7 @@ class Line:
     new_id: Callable[[int], str]
     host: str
     pid: int
+    wait: Callable[[float], None] = time.sleep
 
     @property
     def factory(self) -> str:

@@ -29,6 +29,7 @@ from andon.wiring.calls.looking import logs_of, status_of
 from andon.wiring.calls.models import model_of, models_of, report_of
 from andon.wiring.calls.monitoring import report_live
 from andon.wiring.calls.people import people_of
+from andon.wiring.calls.reconciling import reconcile
 from andon.wiring.calls.recovering import hand_in_recovery, propose_recovery
 from andon.wiring.calls.releases import release_of, releases_of
 from andon.wiring.calls.reminding import remind
@@ -64,6 +65,7 @@ PUBLIC: Final[Mapping[str, Callable[..., object]]] = {
             propose_recovery,
             propose_root,
             quarantine_of,
+            reconcile,
             release_of,
             remind,
             releases_of,

@@ -6,7 +6,7 @@ import secrets
 import shutil
 import site
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -55,7 +55,8 @@ class LocalChildren:
         """
         with fresh_folder(self._spool) as folder:
             _prepare(folder, job)
-            with Running(_command(folder), folder, environment(folder, job.threads)) as running:
+            given = environment(folder, job.threads, job.variables)
+            with Running(_command(folder), folder, given) as running:
                 ended = running.wait(job.limit_ns, on_progress)
             peak_bytes = check_ended(ended, folder, job)
             yield Outcome(folder / OUT, ended.seconds, peak_bytes)
@@ -78,9 +79,10 @@ def sweep(spool: Path) -> None:
             os.close(held)
 
 
-def environment(folder: Path, threads: int) -> dict[str, str]:
-    """All variables that a child gets."""
+def environment(folder: Path, threads: int, named: Collection[str] = ()) -> dict[str, str]:
+    """All variables that a child gets; of those that its job names, the ones that there are."""
     given = {
+        **{name: os.environ[name] for name in named if name in os.environ},
         "PATH": os.environ.get("PATH", os.defpath),
         "LANG": os.environ.get("LANG", "C.UTF-8"),
         "HOME": str(folder),

@@ -66,7 +66,7 @@ def ingest(
         InputError: The file cannot be read, or its columns are not those of the contract.
         IntegrityError: A row is not accounted for.
     """
-    judged = judge_rows(_read(landed), contract, published, now_ns=now_ns, references=references)
+    judged = judge_rows(read_landed(landed), contract, published, now_ns=now_ns, references=references)
     order = [*contract.of_role("event_time"), *contract.of_role("key")]
     good = judged.good.sort(order, maintain_order=True) if order else judged.good
     return Ingested(
@@ -97,7 +97,12 @@ def read_dataset(objects: Sequence[tuple[Path, Digest, int]], contract: DatasetC
     return pl.concat([_scan(path, digest, published_ns, contract) for path, digest, published_ns in objects])
 
 
-def _read(landed: Path) -> pl.DataFrame:
+def read_landed(landed: Path) -> pl.DataFrame:
+    """Raw rows from the Parquet file in which they landed.
+
+    Raises:
+        InputError: The file cannot be read.
+    """
     try:
         return pl.read_parquet(landed, hive_partitioning=False)
     except (OSError, pl.exceptions.PolarsError) as error:

@@ -1,18 +1,31 @@
 """Which time an ingest run asks its source for, and whether history may be loaded at all."""
 
 from andon.contracts.dataset import DatasetContract
+from andon.contracts.reading import Reading, Sql
 from andon.kernel.errors import InputError
+from andon.line.ingest.query import parameters_of
 
 
-def next_window(committed_until_ns: int | None, as_of_ns: int) -> tuple[int | None, int]:
+def next_window(committed_until_ns: int | None, as_of_ns: int, *, settle_ns: int = 0) -> tuple[int | None, int]:
     """Since when and until when the next rows are wanted, in nanoseconds UTC; `None` means from the beginning.
 
-    It begins where the last published batch ended and ends at `as_of_ns`. It never goes back: asked as of a moment
-    that is published already, it is empty.
+    It begins where the last published batch ended and ends at `as_of_ns`, or earlier where the newest rows are left
+    alone for a while. It never goes back: asked as of a moment that is published already, it is empty.
     """
+    until_ns = as_of_ns - settle_ns
     if committed_until_ns is None:
-        return None, as_of_ns
-    return committed_until_ns, max(committed_until_ns, as_of_ns)
+        return None, until_ns
+    return committed_until_ns, max(committed_until_ns, until_ns)
+
+
+def with_lag(since_ns: int | None, lag_ns: int) -> int | None:
+    """From when rows are asked for, so that those that came late come too; the others come again, as duplicates."""
+    return None if since_ns is None else since_ns - lag_ns
+
+
+def has_window(reads: Reading | None) -> bool:
+    """Whether a source can be asked for a window of time; a query without `:until`, files and tables cannot."""
+    return reads is None or (isinstance(reads, Sql) and "until" in parameters_of(reads.query))
 
 
 def is_empty(window: tuple[int | None, int]) -> bool:

@@ -8,9 +8,11 @@ from typing import Final
 
 import polars as pl
 
+from andon.contracts.reading import FileRead, place_of_row
 from andon.kernel.canonical import Json
 from andon.kernel.digest import Digest
 from andon.kernel.errors import InputError, UsageError
+from andon.runtime.landing import files_of
 from andon.runtime.tables import version_before
 from andon.store.manifest import Manifest
 from andon.wiring.calls.finding import EVERY
@@ -21,6 +23,7 @@ _NAMES: Final = ("dataset", "batch", "in", "good", "quarantined", "duplicate", "
 _COUNTS: Final = ("in", "good", "quarantined", "duplicate")
 _REASONS: Final = "_reasons"
 _ROW: Final = "_row"
+_PLACE: Final = "_place"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,8 @@ class Quarantine:
 
     Attributes:
         reasons: Reason and number of rows, the most frequent first; a row may have several.
-        columns: Names of the columns of `rows`: first the row's number where it landed, then its reasons.
+        columns: Names of the columns of `rows`: first the row's number where it landed, then its reasons, and where its
+            source reads files, in which one it stands and where.
         rows: Examples, as the source gave them.
         total: How many rows were set aside.
     """
@@ -140,8 +144,15 @@ def _set_aside(opened: Opened, contract: str) -> Iterator[pl.DataFrame]:
     for digest in manifests.of_kind("quarantine", EVERY):
         manifest = manifests.get(digest)
         if manifest.facts.get("contract") == contract:
+            files = files_of(manifests.get(manifest.inputs_of("batch")[0]))
             for item in manifest.content:
-                yield _read(opened, item.sha256)
+                yield _with_place(_read(opened, item.sha256), files)
+
+
+def _with_place(rows: pl.DataFrame, files: tuple[FileRead, ...]) -> pl.DataFrame:
+    if not files:
+        return rows
+    return rows.with_columns(pl.Series(_PLACE, [place_of_row(files, row) for row in rows[_ROW]], dtype=pl.String))
 
 
 def _read(opened: Opened, sha256: Digest) -> pl.DataFrame:
@@ -164,6 +175,7 @@ def _texts(frames: Iterable[pl.DataFrame]) -> tuple[list[str], list[list[str]]]:
     if not given:
         return [], []
     whole = pl.concat(given, how="diagonal_relaxed")
-    order = [_ROW, _REASONS, *(name for name in whole.columns if not name.startswith("_"))]
-    names = ["row", "reasons", *order[2:]]
+    place = {_PLACE: "file"} if _PLACE in whole.columns else {}
+    own = [name for name in whole.columns if not name.startswith("_")]
+    order, names = [_ROW, _REASONS, *place, *own], ["row", "reasons", *place.values(), *own]
     return names, [["" if cell is None else str(cell) for cell in row] for row in whole.select(order).iter_rows()]

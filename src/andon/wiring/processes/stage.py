@@ -3,7 +3,9 @@
 Every verb writes into the output folder:
 
 * `declare`: `declaration.json`, the factory as data, and its files of code in order of their paths: `code-0` and so on.
-* `read` (`ReadArguments`): `landed.parquet`, the raw rows as the source gave them.
+* `read` (`ReadArguments`): `landed.parquet`, the raw rows as the source's function gave them.
+* `fetch` (`FetchArguments`, `seen.json`; the factory's folder, but no user code): `account.json`, what was read, and
+  `landed.parquet`, the raw rows, where there is something new.
 * `train` (`TrainArguments`, `fit.parquet` and `tune.parquet` with the features and `label`): `model`, `package.json`,
   `record.json`.
 * `predict` (no arguments, `model`, `package.json`, `rows.parquet`; no user code): `predictions.parquet` with the column
@@ -30,12 +32,14 @@ import polars as pl
 
 from andon.contracts.evidence import Measurement, measurement
 from andon.contracts.model import Package
+from andon.contracts.reading import variables_of
 from andon.contracts.wire import from_json, to_json
 from andon.expressions.conformance import conformance
 from andon.expressions.plan import plan_from_json
 from andon.kernel.canonical import Json, dumps, loads
 from andon.kernel.digest import Digest
-from andon.kernel.errors import ConflictError, InputError
+from andon.kernel.errors import ConflictError, InputError, WaitingError
+from andon.line.ingest.ports import Asked
 from andon.line.matrix import matrix_of
 from andon.line.package import (
     Predictor,
@@ -49,10 +53,19 @@ from andon.line.package import (
 )
 from andon.line.train.environment import capture
 from andon.line.train.record import Step, TrainingRecord
-from andon.runtime.handed import LearningRows, MeasureArguments, ReadArguments, TrainArguments, UserFactory
+from andon.runtime.handed import (
+    FetchArguments,
+    FilesRead,
+    LearningRows,
+    MeasureArguments,
+    ReadArguments,
+    TrainArguments,
+    UserFactory,
+)
 from andon.wiring.doors import doors
 from andon.wiring.processes.landing import land
-from andon.wiring.processes.user_code import factory_of, refusal
+from andon.wiring.processes.user_code import factory_of, is_away, refusal
+from andon.wiring.readers import reader_of
 from andon.wiring.wrappers import leave_out_wrappers
 
 _STEPS_KEPT: Final = 10_000
@@ -126,8 +139,44 @@ def read(work: _Work) -> None:
     """Ask a source for its raw rows."""
     arguments = from_json(ReadArguments, {"function": "", **work.arguments})
     factory, _ = work.factory({arguments.source: arguments.function})
-    rows = factory.run_source(arguments.source, arguments.since_ns, arguments.until_ns)
-    land(rows, work.out / "landed.parquet", place=work.place)
+    try:
+        rows = factory.run_source(arguments.source, arguments.since_ns, arguments.until_ns)
+        land(rows, work.out / "landed.parquet", place=work.place)
+    except OSError as error:
+        if not is_away(error):
+            raise
+        raise WaitingError(
+            "source.unreachable",
+            "What the source asks cannot be reached.",
+            found=f"{type(error).__name__}: {error}"[:500],
+            fix="Start it, or wait; andon run asks again.",
+        ).with_traceback(error.__traceback__) from error
+
+
+def fetch(work: _Work) -> None:
+    """Read what a source reads without a function: no code of the team's runs beside the secrets that this may need."""
+    arguments = from_json(FetchArguments, work.arguments)
+    work.place = arguments.source
+    scratch = work.inputs.parent / "tmp" / "files"
+    scratch.mkdir()
+    asked = Asked(
+        source=arguments.source,
+        reads=arguments.reads,
+        folder=work.root or Path(),
+        variables={name: os.environ[name] for name in variables_of(arguments.reads) if name in os.environ},
+        since_ns=arguments.since_ns,
+        until_ns=arguments.until_ns,
+        now_ns=arguments.now_ns,
+        settle_ns=arguments.settle_ns,
+        seen=from_json(FilesRead, loads((work.inputs / "seen.json").read_bytes())).files,
+        version=arguments.version,
+        nullable=arguments.nullable,
+        scratch=scratch,
+    )
+    brought = reader_of(arguments.reads)(asked)
+    if brought.rows is not None:
+        land(brought.rows, work.out / "landed.parquet", place=work.place)
+    (work.out / "account.json").write_bytes(dumps(to_json(brought.account)))
 
 
 def train(work: _Work) -> None:
@@ -233,6 +282,7 @@ def _model(work: _Work) -> tuple[Package, Predictor]:
 VERBS: Final[Mapping[str, Callable[[_Work], None]]] = {
     "declare": declare,
     "read": read,
+    "fetch": fetch,
     "train": train,
     "predict": predict,
     "measure": measure,

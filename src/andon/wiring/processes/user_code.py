@@ -112,6 +112,18 @@ def refusal(error: BaseException, root: Path | None, place: str) -> Mapping[str,
     return {name: _within(str(value), root) for name, value in told.items()}
 
 
+def is_away(error: BaseException) -> bool:
+    """Whether an error is, or comes from, a connection that was refused or took too long."""
+    seen: set[int] = set()
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:
+        if isinstance(cause, ConnectionError | TimeoutError):
+            return True
+        seen.add(id(cause))
+        cause = cause.__cause__ or cause.__context__
+    return False
+
+
 def _understood(error: BaseException) -> InputError:
     found = f"{type(error).__name__}: {error}".rstrip(": ")[:2000]
     if isinstance(error, SyntaxError):

@@ -28,6 +28,7 @@ class Order:
     Attributes:
         has_code: Whether it needs the user's code; the runner knows where that is, the gatekeeper need not.
         inputs: Names of the open files that follow, in their order.
+        variables: Names of variables of the runner's own environment, which the child gets too.
     """
 
     verb: Verb
@@ -36,6 +37,7 @@ class Order:
     limit_ns: int
     threads: int
     inputs: tuple[str, ...]
+    variables: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +55,14 @@ class Done:
 
 def order_of(job: Job) -> Order:
     """The order for a job."""
-    return Order(job.verb, job.factory is not None, job.arguments, job.limit_ns, job.threads, tuple(sorted(job.inputs)))
+    inputs = tuple(sorted(job.inputs))
+    return Order(job.verb, job.factory is not None, job.arguments, job.limit_ns, job.threads, inputs, job.variables)
 
 
 def job_of(order: Order, code: Path, inputs: Mapping[str, Path]) -> Job:
     """The job that an order is about, where the user's code and the inputs lie."""
     factory = code if order.has_code else None
-    return Job(order.verb, factory, inputs, order.arguments, order.limit_ns, order.threads)
+    return Job(order.verb, factory, inputs, order.arguments, order.limit_ns, order.threads, order.variables)
 
 
 def progress_to_json(progress: Progress) -> Json:
