@@ -66,6 +66,19 @@ def test_each_file_is_landed_once_and_a_changed_one_again(place):
     assert factory.told[-1] == "order: nothing new to read"
 
 
+def test_files_that_stop_coming_break_the_promise_to_be_fresh(place):
+    """Nothing new to read is what a dead source looks like, too."""
+    factory = SourceFactory.found(place, 'files("landing/*.csv")', SOON)
+    (place / "landing" / "a.csv").write_text(HEAD + "1,2026-01-01,5,x\n")
+    assert factory.run().exit_code == 0
+    factory.write('files("landing/*.csv")', f'{SOON}, fresh="1h"')
+    assert factory.run().exit_code == 4
+    assert "nothing new to read" in " ".join(factory.told)
+    assert [*published(place)[0]["id"]] == ["1"]
+    factory.write('files("landing/*.csv")', f'{SOON}, fresh="20000d"')
+    assert factory.run().exit_code == 0
+
+
 def test_nothing_is_lost_when_the_gate_refuses(place):
     factory = SourceFactory.found(place, 'files("landing/*.csv")', SOON)
     file = place / "landing" / "a.csv"

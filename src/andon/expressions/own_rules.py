@@ -5,7 +5,7 @@ from functools import reduce
 
 from andon.contracts.dataset import Column, DatasetContract, Rule, Severity
 from andon.expressions import tree
-from andon.expressions.functions import Type
+from andon.expressions.functions import type_of
 from andon.expressions.show import show
 from andon.expressions.tree import Node
 from andon.kernel.errors import InputError
@@ -72,7 +72,7 @@ def rules_of(contract: str, column: Column, own: Own) -> tuple[Rule, ...]:
 
 def node_of(contract: str, column: Column) -> Node:
     """A column of a contract as an expression."""
-    return tree.column(contract, column.name, Type(column.kind, column.scale))
+    return tree.column(contract, column.name, type_of(column))
 
 
 def own_of(contract: DatasetContract, column: Column) -> Own | None:

@@ -22,11 +22,12 @@ _KINDS: Final[Mapping[str, Kind]] = {
     "string": "category",
     "timestamp": "time",
     "date": "time",
+    "array": "vector",
 }
 _BOUNDS: Final = (("ge", "minimum"), ("gt", "exclusiveMinimum"), ("le", "maximum"), ("lt", "exclusiveMaximum"))
 _OF_OBJECT: Final = ("andon.knownAfterNs", "andon.rules")
 _OF_PROPERTY: Final = (
-    *("andon.kind", "andon.scale", "andon.role", "andon.unit", "andon.segment", "andon.protected"),
+    *("andon.kind", "andon.scale", "andon.size", "andon.role", "andon.unit", "andon.segment", "andon.protected"),
     *("andon.severity", "andon.tolerance"),
 )
 _OF_RULE: Final = ("andon.rule", "andon.text", "andon.severity", "andon.tolerance")
@@ -123,6 +124,7 @@ def _column(reading: _Reading, given: Mapping[str, Json]) -> tuple[Column, Own]:
         unit=str(custom.get("andon.unit", "")),
         tz=zone(str(options.get("defaultTimezone", "UTC"))).name if kind == "time" else "UTC",
         scale=_whole(custom.get("andon.scale", 0)),
+        size=_whole(custom.get("andon.size", 0)),
         segment=custom.get("andon.segment", False) is True,
         pii=str(given.get("classification", "")).lower() == "pii",
         protected=custom.get("andon.protected", False) is True,
@@ -138,7 +140,7 @@ def _own(
     options: Mapping[str, Json],
     custom: Mapping[str, Json],
 ) -> Own:
-    type_, kept = Type(column.kind, column.scale), {"timezone", "defaultTimezone"}
+    type_, kept = type_of(column), {"timezone", "defaultTimezone"}
     bounds: list[tuple[str, Node]] = []
     if column.kind in ("int", "fixed", "float"):
         bounds = [(op, _bound(options[name], type_)) for op, name in _BOUNDS if name in options]

@@ -20,7 +20,12 @@ TYPES: Final = {
     "bool": "boolean",
     "category": "string",
     "time": "timestamp",
+    "text": "string",
+    "vector": "array",
+    "blob": "string",
 }
+OWN_KINDS: Final = ("fixed", "text", "vector", "blob")
+"""Kinds that the standard's types do not tell."""
 BOUNDS: Final = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
 _STARTS: Final = 12
 
@@ -87,6 +92,7 @@ def _property(contract: DatasetContract, column: Column, own: Own) -> dict[str, 
     return {
         "name": column.name,
         "logicalType": TYPES[column.kind],
+        **({"items": {"logicalType": "number"}} if column.kind == "vector" else {}),
         **({"primaryKey": True, "primaryKeyPosition": keys.index(column.name) + 1} if column.role == "key" else {}),
         "required": not column.nullable,
         **({"logicalTypeOptions": options} if options else {}),
@@ -94,8 +100,9 @@ def _property(contract: DatasetContract, column: Column, own: Own) -> dict[str, 
         **({"quality": quality} if quality else {}),
         **_custom(
             {
-                "andon.kind": column.kind if column.kind == "fixed" else None,
+                "andon.kind": column.kind if column.kind in OWN_KINDS else None,
                 "andon.scale": column.scale or None,
+                "andon.size": column.size or None,
                 "andon.role": column.role if column.role in ("event_time", "known_at") else None,
                 "andon.unit": column.unit or None,
                 "andon.segment": column.segment or None,

@@ -22,6 +22,9 @@ _CONSTRUCTORS: Final = {
     "bool": "boolean",
     "category": "category",
     "time": "time",
+    "text": "text",
+    "vector": "vector",
+    "blob": "blob",
 }
 _SIGNS: Final = dict(
     zip(
@@ -113,6 +116,8 @@ def _column(contract: DatasetContract, column: Column, names: Mapping[str, str])
 def _options(column: Column, own: Own) -> Iterator[str]:
     if column.kind == "fixed":
         yield f"scale={column.scale}"
+    if column.kind == "vector":
+        yield str(column.size)
     if column.role == "key":
         yield "key=True"
     yield from (f"{op}={_literal(bound)}" for op, bound in own.bounds)
