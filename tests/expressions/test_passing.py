@@ -9,10 +9,13 @@ from hypothesis import strategies as st
 
 from andon.contracts.dataset import Column, DatasetContract
 from andon.expressions import tree
+from andon.expressions.buckets import in_buckets
 from andon.expressions.conformance import conformance
 from andon.expressions.evaluate import evaluate, spine_of
+from andon.expressions.events import read_events, value_names
 from andon.expressions.frame import compile_frame, dtype_of
 from andon.expressions.functions import BLOB, BOOL, FLOAT, INT, TEXT, TIME, Type
+from andon.expressions.joins import read_join
 from andon.expressions.online.block import Block
 from andon.expressions.online.spine import SpineBlocks
 from andon.expressions.plan import FeaturePlan, plan_from_json
@@ -244,3 +247,19 @@ def test_a_literal_of_such_a_kind_is_no_expression():
 
 def test_types_are_told_with_their_size():
     assert [str(type_) for type_ in (TEXT, BLOB, VECTOR, TIME)] == ["text", "blob", "vector(3)", "time"]
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=_QUIET)
+@given(events=EVENTS, asks=ASKS)
+def test_buckets_of_keys_change_no_bit(events, asks):
+    """Many rows are joined in parts, which no small factory would show."""
+    nodes_ = [node for node in joined().joins if node.args[0].type != FLOAT]
+    joins = {str(number): read_join(node, "Ask") for number, node in enumerate(nodes_) if node.op == "last"}
+    values = value_names(tuple(dict.fromkeys(join.value for join in joins.values())))
+    rows = next(iter(joins.values())).rows
+    seen = read_events(rows, tuple(values), {"Event": events_of(events)}).rename({"_k0": "_key"})
+    asked = pl.DataFrame(sorted((asked, who) for who, asked, _ in asks), schema=["_t", "_key"], orient="row")
+    one, many = (in_buckets(asked, seen, joins, values, size) for size in (10**6, 1))
+    assert {name: [bits(v) for v in series.to_list()] for name, series in one.items()} == {
+        name: [bits(v) for v in series.to_list()] for name, series in many.items()
+    }

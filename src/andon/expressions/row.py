@@ -106,7 +106,7 @@ def _checked(name: str, type_: Type, value: object) -> Value:
 
 def single(values: Sequence[object]) -> tuple[float, ...] | None:
     """Numbers rounded to 32-bit floats, as a vector has them; `None` where one is no number, or not a finite one."""
-    if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
+    if not set(map(type, values)) <= {int, float}:
         return None
     try:
         vector = struct.unpack(form := f"{len(values)}f", struct.pack(form, *values))

@@ -99,16 +99,18 @@ def _vector_width(values: Mapping[str, object], features: Sequence[Feature], ind
     first = features[index].name
     name = first.removesuffix("_0")
     vector = values.get(name)
-    width = 0
-    for feature in features[index:]:
-        if feature.name != f"{name}_{width}" or feature.name in values:
-            break
-        width += 1
-    if name == first or name not in values or (vector is not None and not isinstance(vector, tuple)):
+    if name == first or name not in values or not isinstance(vector, tuple | None):
         raise _missing(first, values)
+    width = 0 if vector is None else max(len(vector) - 1, 0)  # the inputs of a vector stand side by side
+    while index + width < len(features) and _is_number(features[index + width].name, name, width, values):
+        width += 1
     if vector is not None and len(vector) != width:
         raise _missing(f"{name}_{min(width, len(vector))}", values)
     return width
+
+
+def _is_number(found: str, name: str, place: int, values: Mapping[str, object]) -> bool:
+    return found == f"{name}_{place}" and found not in values
 
 
 def _numbers(frame: pl.DataFrame, feature: Feature) -> npt.NDArray[np.float64]:
