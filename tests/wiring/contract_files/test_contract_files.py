@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from andon.adapters.yaml import read_yaml, write_yaml
-from andon.api.columns import boolean, category, event_time, fixed, integer, known_at, number, time
+from andon.api.columns import blob, boolean, event_time, fixed, integer, known_at, text, time, vector
 from andon.api.contract import Contract, contract_value
 from andon.api.rules import exists_in, rule, unique
 from andon.kernel.errors import InputError
@@ -51,7 +51,9 @@ def strict(has_rules):
 
 @st.composite
 def columns(draw):
-    kind = draw(st.sampled_from(["integer", "number", "fixed", "boolean", "category", "time"]))
+    kind = draw(
+        st.sampled_from(["integer", "number", "fixed", "boolean", "category", "time", "text", "vector", "blob"])
+    )
     options = {"nullable": draw(st.booleans()), "pii": draw(st.booleans()), "protected": draw(st.booleans())}
     if options["nullable"] and draw(st.booleans()):
         options["max_null_share"] = draw(st.sampled_from([0.0, 0.07, 0.29, 1.0]))
@@ -72,6 +74,9 @@ def columns(draw):
         options["tz"] = draw(st.sampled_from(["UTC", "America/New_York"]))
     if kind in ("category", "integer", "boolean"):
         options["segment"] = draw(st.booleans())
+    if kind in ("text", "vector", "blob"):
+        size = {"size": draw(st.integers(1, 2000))} if kind == "vector" else {}
+        return {"text": text, "vector": vector, "blob": blob}[kind](**options, **size)
     make = {
         "integer": integer,
         "number": number,

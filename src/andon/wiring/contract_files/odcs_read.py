@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Final, cast, get_args
 
-from andon.contracts.dataset import Column, DatasetContract, Kind, Role, Rule, Severity
+from andon.contracts.dataset import WIDEST, Column, DatasetContract, Kind, Role, Rule, Severity
 from andon.expressions import tree
-from andon.expressions.functions import CATEGORY, INT, Type
+from andon.expressions.functions import CATEGORY, INT, Type, type_of
 from andon.expressions.own_rules import Own, identity_rule, rules_of
 from andon.expressions.patterns import check_pattern
 from andon.expressions.tree import Node
@@ -34,7 +34,7 @@ _OF_RULE: Final = ("andon.rule", "andon.text", "andon.severity", "andon.toleranc
 _SAID: Final = frozenset(
     {
         *("name", "logicalType", "logicalTypeOptions", "physicalType", "primaryKey", "primaryKeyPosition", "required"),
-        *("classification", "quality", "customProperties", "relationships"),
+        *("classification", "quality", "customProperties", "relationships", "items"),
     }
 )
 
@@ -129,6 +129,9 @@ def _column(reading: _Reading, given: Mapping[str, Json]) -> tuple[Column, Own]:
         pii=str(given.get("classification", "")).lower() == "pii",
         protected=custom.get("andon.protected", False) is True,
     )
+    if (kind == "vector") != (0 < column.size <= WIDEST):
+        fix = f"Say how many numbers each vector has, 1 to {WIDEST}, as the custom property andon.size."
+        raise _refuse(reading.place, f"{kind} of size {column.size}", fix)
     reading.notes += [f"{reading.place}: {name} is left out" for name in given if name not in _SAID]
     return column, _own(reading, column, given, options, custom)
 
