@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from andon.adapters.yaml import read_yaml, write_yaml
-from andon.api.columns import blob, boolean, event_time, fixed, integer, known_at, text, time, vector
+from andon.api.columns import blob, boolean, category, event_time, fixed, integer, known_at, number, text, time, vector
 from andon.api.contract import Contract, contract_value
 from andon.api.rules import exists_in, rule, unique
 from andon.kernel.errors import InputError
@@ -134,8 +134,8 @@ def test_the_standard_holds_a_contract_whole(schema, contract):
     """Else who edits the file in another tool would change what nobody meant to change."""
     document = write_odcs(contract)
     schema.validate(document)
-    for text in (write_yaml(document), json.dumps(document)):
-        again, notes = read_odcs(read_yaml(text, "x.yaml"), "x.yaml")
+    for written in (write_yaml(document), json.dumps(document)):
+        again, notes = read_odcs(read_yaml(written, "x.yaml"), "x.yaml")
         assert again == contract
         assert again.digest() == contract.digest()
         assert notes == ()
