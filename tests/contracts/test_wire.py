@@ -1,7 +1,7 @@
 """Dataclasses to JSON and back: the quick way against the one that looks at every member and says where it is wrong."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import pytest
@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from andon.contracts import wire
 from andon.contracts.wire import from_json, to_json
+from andon.contracts.wire_reader import LATER
 from andon.kernel.canonical import Json, dumps, loads
 from andon.kernel.errors import InputError
 
@@ -99,3 +100,22 @@ def test_a_refusal_says_where(change):
         from_json(Tree, to_json(tree) | change, "here")
     assert refused.value.code == "wire.malformed"
     assert refused.value.place.startswith("here")
+
+
+@dataclass(frozen=True, slots=True)
+class Grown:
+    name: str
+    lag_ns: int = field(default=0, metadata=LATER)
+    reads: Leaf | None = field(default=None, metadata=LATER)
+
+
+@given(name=names, lag_ns=numbers, has_leaf=st.booleans())
+def test_a_member_that_came_later_leaves_records_of_before_as_they_were(name, lag_ns, has_leaf):
+    """Their bytes are identities: a declaration that says nothing new must stay the same one."""
+    assert to_json(Grown(name)) == {"name": name}
+    assert from_json(Grown, {"name": name}) == Grown(name)
+    value = Grown(name, lag_ns, Leaf("a", 0.5, None, 3) if has_leaf else None)
+    assert from_json(Grown, to_json(value)) == value
+    for odd in ({}, {"lag_ns": "3"}, {"name": name, "lags": 3}):
+        with pytest.raises(InputError):
+            from_json(Grown, odd)

@@ -1,7 +1,7 @@
 """What a factory declares, as data: everybody but the code's own child process reads this instead of the code."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import cast
 
@@ -9,6 +9,7 @@ from andon.contracts.dataset import DatasetContract, contract_from_json
 from andon.contracts.policy import Policy
 from andon.contracts.reading import Delta, Files, Sql
 from andon.contracts.wire import to_json
+from andon.contracts.wire_reader import LATER
 from andon.kernel.canonical import Json
 from andon.kernel.digest import Digest, of_value
 
@@ -30,9 +31,9 @@ class Source:
     owner: str
     every_ns: int
     function: Digest
-    reads: Files | Sql | Delta | None = None
-    lag_ns: int = 0
-    settle_ns: int = 0
+    reads: Files | Sql | Delta | None = field(default=None, metadata=LATER)
+    lag_ns: int = field(default=0, metadata=LATER)
+    settle_ns: int = field(default=0, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True)

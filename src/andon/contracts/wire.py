@@ -5,7 +5,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import is_dataclass
 from typing import Any, Final, Literal, TypeVar, Union, cast, get_args, get_origin
 
-from andon.contracts.wire_reader import OddError, members_of, names_of, reader_of
+from andon.contracts.wire_reader import OddError, later_of, members_of, names_of, reader_of
 from andon.kernel.canonical import Json
 from andon.kernel.errors import InputError
 
@@ -21,7 +21,12 @@ def to_json(value: object) -> Json:
     if value is None or type(value) in _PLAIN:
         return cast("Json", value)
     if is_dataclass(value) and not isinstance(value, type):
-        return {name: _number_text(getattr(value, name), is_ns=is_ns) for name, is_ns in names_of(type(value))}
+        kind = type(value)
+        found = {name: _number_text(getattr(value, name), is_ns=is_ns) for name, is_ns in names_of(kind)}
+        for name, default in later_of(kind).items():
+            if getattr(value, name) == default:
+                del found[name]
+        return found
     if isinstance(value, Mapping):
         return {str(name): to_json(item) for name, item in value.items()}
     if isinstance(value, tuple | list):
@@ -45,10 +50,10 @@ def _read_members(kind: type[T], value: Json, place: str) -> T:
     if not isinstance(value, dict):
         raise _malformed(place, value, "an object")
     hints = members_of(cast("Hashable", kind))
-    if set(hints) != set(value):
-        odd = sorted(set(hints) ^ set(value))
+    if odd := sorted((set(hints) ^ set(value)) - (set(later_of(cast("Hashable", kind))) - set(value))):
         raise _malformed(place, odd, f"exactly the members of {kind.__name__}")
-    return kind(**{name: _read(hint, value[name], f"{place}.{name}", name) for name, hint in hints.items()})
+    members = {name: hint for name, hint in hints.items() if name in value}
+    return kind(**{name: _read(hint, value[name], f"{place}.{name}", name) for name, hint in members.items()})
 
 
 def _number_text(value: object, *, is_ns: bool) -> Json:

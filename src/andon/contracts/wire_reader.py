@@ -4,9 +4,11 @@ import types
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache
-from typing import Any, Literal, Union, cast, get_args, get_origin, get_type_hints
+from typing import Any, Final, Literal, Union, cast, get_args, get_origin, get_type_hints
 
 Reader = Callable[[Any], Any]
+LATER: Final = {"later": True}
+"""Metadata of a member that came later: with its default it is not written, so that records stay as they were."""
 
 
 class OddError(Exception):
@@ -18,6 +20,12 @@ def members_of(kind: Hashable) -> Mapping[str, Any]:
     """The members of a dataclass with their types."""
     hints = get_type_hints(cast("type", kind))
     return {field.name: hints[field.name] for field in fields(cast("Any", kind))}
+
+
+@cache
+def later_of(kind: Hashable) -> Mapping[str, Any]:
+    """The members of a dataclass that records of before lack, with their defaults."""
+    return {field.name: field.default for field in fields(cast("Any", kind)) if field.metadata.get("later")}
 
 
 @cache
