@@ -9,6 +9,7 @@ from andon.contracts.policy import Criterion, GateKind, Op, Side, SignOffRule
 from andon.kernel.clock import SECOND_NS, duration_ns
 from andon.kernel.errors import UsageError
 from andon.line.ingest.before import AGE, DISTRIBUTION, HIGHEST, LOWEST, NULLS
+from andon.line.ingest.personal import PERSONAL
 
 Kinds = frozenset[str]
 _MEASURED: Final[tuple[GateKind, ...]] = ("training", "model")
@@ -272,6 +273,15 @@ class Checks:
         """
         criterion = Criterion(DISTRIBUTION, "le", _share(change), side="lower", by="column")
         return _published("distribution_like_before", criterion)
+
+    @property
+    def no_pii(self) -> Check:
+        """Data gate: no column that is not marked `pii` holds, or is named like, something about people.
+
+        E-mail addresses, IBANs, card numbers, social security numbers, phone numbers and addresses of machines in the
+        texts of a batch, found by patterns and check digits in its distinct values. Names of people are not found.
+        """
+        return Check("no_pii", (Condition(Criterion(PERSONAL, "le", 0.0, by="column"), ("data",), _ANY),))
 
     @property
     def completed(self) -> Check:

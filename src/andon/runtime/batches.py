@@ -13,6 +13,7 @@ from andon.contracts.wire import to_json
 from andon.gates.request import JudgeRequest, Publication
 from andon.kernel.canonical import Json, dumps
 from andon.kernel.digest import Digest
+from andon.line.ingest.personal import PERSONAL
 from andon.line.ingest.stage import Ingested
 from andon.runtime.line import Line
 from andon.runtime.measured import read_measurements
@@ -83,8 +84,9 @@ def references_of(references: Mapping[str, Digest]) -> tuple[Input, ...]:
 
 
 def compared(line: Line, run: Run) -> frozenset[str]:
-    """The metrics that the data gate of a run asks for in comparison with what is published."""
-    return frozenset(one.metric for one in line.policy(f"data:{run.subject}").criteria if one.baseline == "published")
+    """The metrics that are measured only where the data gate of a run asks: they cost more than counting does."""
+    criteria = line.policy(f"data:{run.subject}").criteria
+    return frozenset(one.metric for one in criteria if one.baseline == "published" or one.metric == PERSONAL)
 
 
 def version_of(

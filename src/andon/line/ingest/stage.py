@@ -16,6 +16,7 @@ from andon.line.ingest.before import Before, measure_against
 from andon.line.ingest.cast import physical_schema
 from andon.line.ingest.judge import NOTHING, Counts, judge_rows
 from andon.line.ingest.measure import measure_batch
+from andon.line.ingest.personal import PERSONAL, measure_personal
 from andon.measures.logical import logical_digest, parquet_bytes
 
 _NOTHING_BEFORE = Before()
@@ -73,7 +74,11 @@ def ingest(
         good_file=_write(good.rename({"_row": LANDED_ROW}), workdir / "good.parquet"),
         quarantine_file=_write(judged.quarantined, workdir / "quarantine.parquet"),
         counts=judged.counts,
-        measurements=(*measure_batch(judged.counts, contract), *measure_against(before, judged.good, contract)),
+        measurements=(
+            *measure_batch(judged.counts, contract),
+            *measure_against(before, judged.good, contract),
+            *(measure_personal(judged.good, contract) if PERSONAL in before.wanted else ()),
+        ),
         logical=logical_digest(good.drop("_row")),
     )
 
