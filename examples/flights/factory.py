@@ -67,7 +67,7 @@ class Weather(Contract):
     visibility_mi = number(ge=0, le=10, unit="mi")
 
 
-@factory.ingest(Schedule, every="1h", owner="data-engineering")
+@factory.ingest(Schedule, every="1h", volume=0.4, owner="data-engineering")  # on holidays, evenings are half empty
 def schedule(window: Window) -> pl.LazyFrame:
     return read("schedule", window)
 
@@ -137,7 +137,9 @@ def gain_from_fog(model: Predictor, holdout: Holdout) -> float:
     return float((model(holdout) - model(holdout.changed(visibility=0.25))).mean())
 
 
-factory.data_gate(schedule, departures, arrivals, weather, require=[checks.schema, checks.quarantined_at_most(0.10)])
+factory.data_gate(
+    schedule, departures, arrivals, weather, require=[checks.schema, checks.no_pii, checks.quarantined_at_most(0.10)]
+)
 
 factory.training_gate(late, require=[checks.completed, checks.converged, checks.packaged, auc >= 0.65])
 
