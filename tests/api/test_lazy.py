@@ -56,6 +56,7 @@ def test_the_checks_are_exactly_those_that_are_made():
         "converged",
         "packaged",
         "no_leak",
+        "no_pii",
         "no_pii_features",
         "no_protected_features",
         "no_skew",
