@@ -9,6 +9,8 @@ from andon.contracts.wire import to_json
 from andon.kernel.digest import Digest, of_value
 
 ANDON = "andon"
+MEASURED = "measured.json"
+"""The object of an artefact that says what was measured of it."""
 
 
 @dataclass(frozen=True, slots=True)

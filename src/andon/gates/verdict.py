@@ -5,7 +5,7 @@ from functools import cached_property, lru_cache
 from typing import Final, Literal
 
 from andon.attest.statement import GATE_VERDICT, Statement, Subject
-from andon.contracts.evidence import Evidence
+from andon.contracts.evidence import MEASURED, Evidence
 from andon.contracts.policy import Finding, Policy, Tier
 from andon.contracts.wire import from_json, to_json
 from andon.gates.criteria import weigh, with_looks
@@ -97,10 +97,15 @@ class Verdict:
 
 
 def content_of(manifest: Manifest) -> Digest:
-    """Identity of an artefact's bytes, whatever was written about them; of the manifest itself where it has none."""
+    """Identity of an artefact's bytes, whatever was written or measured about them.
+
+    Otherwise a measured failure would end by measuring one thing more. Where an artefact holds nothing but what was
+    measured, that is its bytes; where it holds nothing at all, it is the manifest itself.
+    """
     if not manifest.content:
         return manifest.digest
-    return _content(manifest.kind, tuple(sorted(item.sha256 for item in manifest.content)))
+    judged = [item for item in manifest.content if item.name != MEASURED] or manifest.content
+    return _content(manifest.kind, tuple(sorted(item.sha256 for item in judged)))
 
 
 @lru_cache(maxsize=_MOST_KNOWN)

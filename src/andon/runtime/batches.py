@@ -8,7 +8,7 @@ from typing import Final, cast
 import polars as pl
 
 from andon.contracts.dataset import DatasetContract
-from andon.contracts.evidence import Evidence
+from andon.contracts.evidence import MEASURED, Evidence
 from andon.contracts.wire import to_json
 from andon.gates.request import JudgeRequest, Publication
 from andon.kernel.canonical import Json, dumps
@@ -24,7 +24,6 @@ from andon.store.manifest import Input, Manifest, Object
 
 LANDED: Final = "landed.parquet"
 GOOD: Final = "good.parquet"
-MEASURED: Final = "measured.json"
 
 
 def batch_of(

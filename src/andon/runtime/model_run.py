@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import cast
 
-from andon.contracts.evidence import Evidence, Span, find
+from andon.contracts.evidence import MEASURED, Evidence, Span, find
 from andon.contracts.wire import from_json, to_json
 from andon.gates.request import JudgeRequest, Receipt
 from andon.kernel.canonical import dumps
@@ -16,7 +16,7 @@ from andon.runtime.line import Line
 from andon.runtime.measured import read_measurements
 from andon.runtime.run import Run
 from andon.runtime.steps import Tell, arrived, ended, judged
-from andon.runtime.train_stage import MEASURED, package_of
+from andon.runtime.train_stage import package_of
 from andon.runtime.validate_stage import champion_of
 from andon.runtime.work import store_bytes
 from andon.store.manifest import Manifest

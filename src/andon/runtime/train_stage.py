@@ -5,6 +5,7 @@ from typing import Final, cast
 import polars as pl
 
 from andon.contracts.declaration import Model
+from andon.contracts.evidence import MEASURED
 from andon.contracts.model import Feature, Package, Task
 from andon.contracts.wire import from_json, to_json
 from andon.kernel.canonical import Json, dumps, loads
@@ -23,7 +24,6 @@ from andon.runtime.steps import Tell, arrived, telling
 from andon.runtime.work import Made, once, stage_key, store_bytes
 from andon.store.manifest import Input, Manifest, Object
 
-MEASURED: Final = "measured.json"
 RECORD: Final = "record.json"
 
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import polars as pl
 
 from andon.contracts.declaration import Model
-from andon.contracts.evidence import Evidence, Measurement
+from andon.contracts.evidence import MEASURED, Evidence, Measurement
 from andon.contracts.model import Package
 from andon.contracts.wire import from_json, to_json
 from andon.expressions.evaluate import evaluate
@@ -32,7 +32,7 @@ from andon.runtime.run import Run
 from andon.runtime.snapshot_stage import SPINE
 from andon.runtime.steps import Tell, arrived, ended
 from andon.runtime.tables import open_tables
-from andon.runtime.train_stage import MEASURED, package_of
+from andon.runtime.train_stage import package_of
 from andon.runtime.work import Made, once, stage_key, store_bytes, store_frame
 from andon.store.manifest import Input, Manifest
 

@@ -1019,9 +1019,10 @@ class Release:
         return list(seen)
 
     def content(self, digest: Digest) -> Digest:
-        """Identity of an artefact's bytes alone."""
+        """Identity of an artefact's bytes alone, without what was measured of them."""
         manifest = self.manifests[digest]
-        objects = sorted(one["sha256"] for one in manifest["content"])
+        judged = [one for one in manifest["content"] if one["name"] != "measured.json"] or manifest["content"]
+        objects = sorted(one["sha256"] for one in judged)
         return sha256(canonical([manifest["kind"], objects])) if objects else digest
 
 
