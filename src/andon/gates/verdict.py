@@ -97,7 +97,7 @@ class Verdict:
 
 
 def content_of(manifest: Manifest) -> Digest:
-    """Identity of an artefact's bytes, whatever was written or measured about them.
+    """Identity of an artefact's bytes and of the contract they are held to, whatever was written or measured of them.
 
     Otherwise a measured failure would end by measuring one thing more. Where an artefact holds nothing but what was
     measured, that is its bytes; where it holds nothing at all, it is the manifest itself.
@@ -105,12 +105,12 @@ def content_of(manifest: Manifest) -> Digest:
     if not manifest.content:
         return manifest.digest
     judged = [item for item in manifest.content if item.name != MEASURED] or manifest.content
-    return _content(manifest.kind, tuple(sorted(item.sha256 for item in judged)))
+    return _content(manifest.kind, manifest.contract or "", tuple(sorted(item.sha256 for item in judged)))
 
 
 @lru_cache(maxsize=_MOST_KNOWN)
-def _content(kind: str, objects: tuple[Digest, ...]) -> Digest:
-    return of_value([kind, list(objects)])
+def _content(kind: str, contract: Digest, objects: tuple[Digest, ...]) -> Digest:
+    return of_value([kind, contract, list(objects)])
 
 
 def verdict_statement(verdict: Verdict) -> Statement:

@@ -1019,11 +1019,11 @@ class Release:
         return list(seen)
 
     def content(self, digest: Digest) -> Digest:
-        """Identity of an artefact's bytes alone, without what was measured of them."""
+        """Identity of an artefact's bytes and contract, without what was measured of them."""
         manifest = self.manifests[digest]
         judged = [one for one in manifest["content"] if one["name"] != "measured.json"] or manifest["content"]
         objects = sorted(one["sha256"] for one in judged)
-        return sha256(canonical([manifest["kind"], objects])) if objects else digest
+        return sha256(canonical([manifest["kind"], manifest["contract"] or "", objects])) if objects else digest
 
 
 def read_release(files: dict[str, bytes], index: Object, checks: Checks) -> Release | None:
