@@ -105,7 +105,7 @@ def content_of(manifest: Manifest) -> Digest:
     if not manifest.content:
         return manifest.digest
     judged = [item for item in manifest.content if item.name != MEASURED] or manifest.content
-    return _content(manifest.kind, manifest.contract or "", tuple(sorted(item.sha256 for item in judged)))
+    return _content(manifest.kind, manifest.contract, tuple(sorted(item.sha256 for item in judged)))
 
 
 @lru_cache(maxsize=_MOST_KNOWN)

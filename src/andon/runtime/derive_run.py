@@ -43,7 +43,7 @@ class _Work:
     Attributes:
         datasets: The pinned versions that it reads, by contract.
         references: The pinned versions that its rows refer to, by contract; some may be read, too.
-        compared: The metrics that its gate asks for in comparison with what is published.
+        compared: The metrics that its gate asks for, of those that are measured only then.
         until_ns: How far the newest of them goes.
         made_of: Identity of everything that decides its rows.
     """

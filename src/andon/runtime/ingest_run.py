@@ -34,7 +34,7 @@ class _Batch:
 
     Attributes:
         references: The pinned versions of the datasets that its rows refer to, by contract.
-        compared: The metrics that its gate asks for in comparison with what is published.
+        compared: The metrics that its gate asks for, of those that are measured only then.
     """
 
     source: Source

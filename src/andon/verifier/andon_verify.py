@@ -1023,7 +1023,7 @@ class Release:
         manifest = self.manifests[digest]
         judged = [one for one in manifest["content"] if one["name"] != "measured.json"] or manifest["content"]
         objects = sorted(one["sha256"] for one in judged)
-        return sha256(canonical([manifest["kind"], manifest["contract"] or "", objects])) if objects else digest
+        return sha256(canonical([manifest["kind"], manifest["contract"], objects])) if objects else digest
 
 
 def read_release(files: dict[str, bytes], index: Object, checks: Checks) -> Release | None:

@@ -10,10 +10,10 @@ from andon.expressions.fit import learn_all
 from andon.expressions.plan import FeaturePlan
 from andon.expressions.target_mean import Labels
 from andon.expressions.tree import Node
+from andon.line.features.snapshot import KEY
 from andon.line.features.split import LABEL
 
 NO_LABEL = "_no_label"
-KEY = "_key."
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ class Before:
     """What a batch is held against.
 
     Attributes:
-        wanted: The metrics that its gate asks for; nothing else is measured, because each reads what is published.
+        wanted: The metrics that its gate asks for, of those that are measured only then.
         rows: The dataset so far; `None` before the first batch.
         version: Digest of the version that `rows` are; empty where there are none.
         since_ns: When the time that the batch is about begins; `None` for all time before.
