@@ -100,11 +100,14 @@ def content_of(manifest: Manifest) -> Digest:
     """Identity of an artefact's bytes and of the contract they are held to, whatever was written or measured of them.
 
     Otherwise a measured failure would end by measuring one thing more. Where an artefact holds nothing but what was
-    measured, that is its bytes; where it holds nothing at all, it is the manifest itself.
+    measured, or no rows, it is that: a source that brings nothing is another one each time, by how long it has been
+    silent. Where it holds nothing at all, it is the manifest itself.
     """
     if not manifest.content:
         return manifest.digest
-    judged = [item for item in manifest.content if item.name != MEASURED] or manifest.content
+    judged = [item for item in manifest.content if item.name != MEASURED]
+    if all(item.rows == 0 for item in judged):
+        judged = list(manifest.content)
     return _content(manifest.kind, manifest.contract, tuple(sorted(item.sha256 for item in judged)))
 
 

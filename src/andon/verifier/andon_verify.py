@@ -1021,7 +1021,9 @@ class Release:
     def content(self, digest: Digest) -> Digest:
         """Identity of an artefact's bytes and contract, without what was measured of them."""
         manifest = self.manifests[digest]
-        judged = [one for one in manifest["content"] if one["name"] != "measured.json"] or manifest["content"]
+        judged = [one for one in manifest["content"] if one["name"] != "measured.json"]
+        if all(one["rows"] == 0 for one in judged):
+            judged = manifest["content"]
         objects = sorted(one["sha256"] for one in judged)
         return sha256(canonical([manifest["kind"], manifest["contract"], objects])) if objects else digest
 
